@@ -1,0 +1,216 @@
+//! What a user asks for.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::period::{self, Period};
+
+/// Which repository to deploy, and how. Only `source.repoURL` is required.
+#[expect(clippy::duplicated_attributes, reason = "each column of kubectl get is an attribute of its own")]
+#[derive(kube_derive::CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "kargo.krampoline.io",
+    version = "v1alpha1",
+    kind = "KargoApp",
+    plural = "kargoapps",
+    shortname = "ka",
+    category = "all",
+    namespaced,
+    status = "crate::status::KargoAppStatus",
+    derive = "PartialEq",
+    doc = "A KargoApp keeps what runs in the cluster in line with a folder of a git repository: push to the branch, and what is in the folder runs.",
+    printcolumn(name = "Desired", type_ = "string", json_path = ".status.desired.state", description = "Target state: the newest commit, read and rendered"),
+    printcolumn(name = "Current", type_ = "string", json_path = ".status.current.state", description = "Current state: what is deployed"),
+    printcolumn(name = "Revision", type_ = "string", json_path = ".status.shortRevision", description = "The commit that is deployed"),
+    printcolumn(name = "Health", type_ = "string", json_path = ".status.health", description = "Whether what is deployed is up"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "Where the app answers from outside"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", description = "What is going on, in one sentence", priority = 1),
+    crates(kube_core = "::kube_core")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KargoAppSpec {
+    /// Where the desired state is: a git repository, a branch and a folder.
+    pub source: Source,
+
+    /// Put all namespaced objects into this namespace, as if the root kustomization said `namespace:`.
+    /// Left out, objects go where the repository says, or where the installation was told to put them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub target_namespace: Option<String>,
+
+    /// How the cluster is brought in line.
+    #[serde(default)]
+    pub sync: Sync,
+
+    /// What happens to the deployed objects when this `KargoApp` is deleted: `Orphan` leaves them running,
+    /// `Delete` deletes them first (never `PersistentVolumeClaims` without their own consent).
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// Where the desired state is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// The repository: `https://host/team/repository`, `http://...`, `ssh://git@host/...` or `git@host:team/repository`.
+    /// A password never belongs here; a user name only with ssh.
+    #[serde(rename = "repoURL")]
+    #[schemars(length(min = 1, max = 2048), extend("x-kubernetes-validations" = repo_url_rules()))]
+    pub repo_url: String,
+
+    /// The branch that is deployed.
+    #[serde(default = "default_branch")]
+    #[schemars(length(min = 1, max = 255), extend("x-kubernetes-validations" = branch_rules()))]
+    pub branch: String,
+
+    /// The folder in the repository that holds `kustomization.yaml`.
+    #[serde(default = "default_path")]
+    #[schemars(length(min = 1, max = 1024), extend("x-kubernetes-validations" = path_rules()))]
+    pub path: String,
+
+    /// How often git is asked for a new commit: `30s`, `5m`, `1h`; at least `5s`.
+    #[serde(default = "default_interval")]
+    #[schemars(schema_with = "interval_schema")]
+    pub interval: Period,
+}
+
+/// How the cluster is brought in line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sync {
+    /// Delete objects of this app that left git, once the new state is up.
+    #[serde(default = "yes")]
+    pub prune: bool,
+
+    /// Accept a commit that renders no object at all. Without it such a commit is held and nothing is deleted.
+    #[serde(default)]
+    pub allow_empty: bool,
+
+    /// How long a deployment may take to become healthy before it counts as failed.
+    #[serde(default = "default_timeout")]
+    #[schemars(schema_with = "timeout_schema")]
+    pub timeout: Period,
+
+    /// Create namespaces that objects need and nobody has made. They carry no owner and are never pruned.
+    #[serde(default = "yes")]
+    pub create_namespace: bool,
+}
+
+/// What happens to the deployed objects when the `KargoApp` is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// They keep running; nobody manages them any more.
+    #[default]
+    Orphan,
+    /// They are deleted before the `KargoApp` goes.
+    Delete,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self { prune: true, allow_empty: false, timeout: default_timeout(), create_namespace: true }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_branch() -> String {
+    "main".to_owned()
+}
+
+fn default_path() -> String {
+    "k8s".to_owned()
+}
+
+fn default_interval() -> Period {
+    Period::seconds(30)
+}
+
+fn default_timeout() -> Period {
+    Period::seconds(300)
+}
+
+/// One CEL rule as the API server wants it.
+fn rule(rule: &str, message: &str) -> serde_json::Value {
+    json!({ "rule": rule, "message": message })
+}
+
+// CEL's `url()` rejects `user@host:path` and cannot see passwords; regular expressions on the text can.
+fn repo_url_rules() -> serde_json::Value {
+    json!([
+        rule(
+            r"self.matches('^(https?|ssh)://') || self.matches('^[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^/]')",
+            "repoURL must start with https://, http:// or ssh://, or have the form user@host:path"
+        ),
+        rule(
+            r"!self.matches('^[a-z]+://[^/]*:[^/]*@')",
+            "repoURL must not contain a password; it would be readable by everybody who can read the KargoApp"
+        ),
+        rule(
+            r"!self.matches('^https?://[^/]*@')",
+            "repoURL must not contain a user name with http or https; remove the part before @"
+        ),
+        rule(r"!self.matches('[\\s\\x00-\\x1f\\x7f]')", "repoURL must not contain spaces or control characters"),
+        rule(
+            r"!self.matches('^[a-z]+://') || self.matches('^[a-z]+://([A-Za-z0-9._-]+@)?([A-Za-z0-9]|\\[[0-9a-fA-F:.]+\\])[^/]*/[^/?#]')",
+            "repoURL must name a host and a repository, like https://github.com/team/repository"
+        ),
+        rule(r"!self.contains('?') && !self.contains('#')", "repoURL must not contain ? or #; branch and path have their own fields"),
+    ])
+}
+
+fn branch_rules() -> serde_json::Value {
+    json!([rule(
+        r"!self.startsWith('-') && !self.startsWith('/') && !self.startsWith('refs/') && !self.endsWith('/') && !self.endsWith('.lock') && !self.contains('..') && !self.contains('@{') && !self.matches('[\\s~^:?*\\[\\\\\\x00-\\x1f\\x7f]')",
+        "branch must be the name of a branch, like main, without refs/heads/"
+    )])
+}
+
+fn path_rules() -> serde_json::Value {
+    json!([
+        rule("!self.startsWith('/')", "path must be relative to the repository's root, like k8s; remove the leading /"),
+        rule(
+            "!self.split('/').exists(segment, segment == '..')",
+            "path must stay inside of the repository; remove the .. segments"
+        ),
+        rule(r"!self.matches('[\\x00-\\x1f\\x7f\\\\]')", "path must not contain control characters or backslashes; folders are separated by /"),
+    ])
+}
+
+fn interval_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    // The pattern is a CEL rule too, since a plain `pattern` only says that it does not match.
+    period_schema(
+        "How often git is asked for a new commit: `30s`, `5m`, `1h`; at least `5s`.",
+        "30s",
+        "duration(self) >= duration('5s')",
+        "interval must be at least 5s",
+    )
+}
+
+fn timeout_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    period_schema(
+        "How long a deployment may take to become healthy before it counts as failed.",
+        "300s",
+        "duration(self) >= duration('1s')",
+        "timeout must be at least 1s",
+    )
+}
+
+fn period_schema(description: &str, default: &str, bound: &str, message: &str) -> schemars::Schema {
+    let form = format!("self.matches('{}') && self != ''", period::PATTERN);
+    schemars::json_schema!({
+        "type": "string",
+        "description": description,
+        "default": default,
+        "maxLength": 16,
+        "x-kubernetes-validations": [
+            rule(&form, "must be a duration of hours, minutes and seconds, like 30s, 5m or 1h30m"),
+            // `duration()` of other text is a type error that names CEL, not the field.
+            rule(&format!("!({form}) || {bound}"), message),
+        ],
+    })
+}

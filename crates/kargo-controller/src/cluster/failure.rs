@@ -1,0 +1,129 @@
+//! What the API server's refusal of an object means, in words for people.
+
+use kargo_core::{desired::Desired, finding::Finding, object::ObjectId, world::event::ApplyFailure};
+use kube::core::Status;
+
+use super::CallError;
+
+/// Foreign text in a message is cut here.
+const LONGEST_QUOTE: usize = 500;
+
+/// Explains why an object could not be applied.
+pub fn of_apply(error: &CallError, desired: &Desired) -> ApplyFailure {
+    let mut failure = explain(error, desired.id());
+    failure.finding = failure.finding.at(desired.location().cloned());
+    failure
+}
+
+/// Explains why an object could not be deleted.
+pub fn of_delete(error: &CallError, id: &ObjectId) -> ApplyFailure {
+    explain(error, id)
+}
+
+fn explain(error: &CallError, id: &ObjectId) -> ApplyFailure {
+    let (what, help, transient) = match error {
+        CallError::Refused(status) => refusal(status, id),
+        CallError::TimedOut | CallError::Unreachable => (error.to_string(), "It is tried again".to_owned(), true),
+    };
+    let finding = Finding::error(format!("{} could not be applied: {what}", id.short())).about(id).help(help);
+    ApplyFailure { finding, transient }
+}
+
+fn refusal(status: &Status, id: &ObjectId) -> (String, String, bool) {
+    let said = said(status, id);
+    let text = status.message.as_str();
+    match status.code {
+        404 if text.starts_with("namespaces ") => {
+            let namespace = id.namespace.as_deref().unwrap_or_default();
+            (format!("namespace {namespace} does not exist"), "Create it, or set spec.sync.createNamespace to true".to_owned(), true)
+        }
+        404 => ("the API server does not serve this kind".to_owned(), "It is tried again when the kind is served".to_owned(), true),
+        409 => ("somebody else changed or recreated it at the same time".to_owned(), "It is tried again".to_owned(), true),
+        422 if text.contains("metadata.uid") => {
+            ("somebody else recreated it at the same time".to_owned(), "It is tried again".to_owned(), true)
+        }
+        _ if text.contains("field not declared in schema") => {
+            (said, "Remove the field, or correct its name or its indentation".to_owned(), false)
+        }
+        422 if text.contains("field is immutable") || text.contains("are forbidden") || text.contains("may not be changed") => {
+            (said, "This field cannot be changed once the object exists; delete the object by hand to have it made anew, or take the change back".to_owned(), false)
+        }
+        403 if text.contains("exceeded quota") => (said, "Lower the requests, or ask for a larger quota".to_owned(), true),
+        403 if text.contains("being terminated") => (said, "It is tried again when the namespace is gone".to_owned(), true),
+        403 if text.contains("violates PodSecurity") => {
+            (said, "Change the security settings of the pod, or the policy of the namespace".to_owned(), false)
+        }
+        403 => (said, "Give Kargo's ServiceAccount this permission, or take the object out of the repository".to_owned(), false),
+        429 | 500..=599 => (said, "It is tried again".to_owned(), true),
+        _ => (said, "Correct the manifest".to_owned(), false),
+    }
+}
+
+/// The API server's own sentence, without the name of the object and without values of Secrets.
+fn said(status: &Status, id: &ObjectId) -> String {
+    if id.group_kind.is("", "Secret") {
+        let fields: Vec<&str> = status
+            .details
+            .iter()
+            .flat_map(|details| &details.causes)
+            .map(|cause| cause.field.as_str())
+            .filter(|field| !field.is_empty())
+            .collect();
+        return match fields.as_slice() {
+            [] => format!("the API server refuses it ({})", status.reason),
+            fields => format!("the API server refuses {} ({})", fields.join(", "), status.reason),
+        };
+    }
+    let mut text = status.message.as_str();
+    for marker in [" is invalid: ", "): ", " is forbidden: "] {
+        if let Some((before, rest)) = text.split_once(marker)
+            && (before.contains(&id.name) || before.contains("typed patch object"))
+        {
+            text = rest;
+            break;
+        }
+    }
+    let mut clean: String = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(LONGEST_QUOTE)
+        .collect();
+    if text.chars().count() > LONGEST_QUOTE {
+        clean.push('…');
+    }
+    clean.trim().trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use kargo_core::object::GroupKind;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn status(code: u16, message: &str) -> CallError {
+        CallError::Refused(Box::new(Status { code, message: message.to_owned(), reason: "Reason".to_owned(), ..Status::default() }))
+    }
+
+    #[rstest]
+    #[case(422, "Deployment.apps \"web\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0", "spec.replicas: Invalid value: -1", false)]
+    #[case(422, "Deployment.apps \"web\" is invalid: spec.selector: Invalid value: {}: field is immutable", "cannot be changed once the object exists", false)]
+    #[case(422, "Deployment.apps \"web\" is invalid: metadata.uid: Invalid value: \"x\": field is immutable", "recreated", true)]
+    #[case(500, "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema", ".spec.foo: field not declared in schema", false)]
+    #[case(404, "namespaces \"a\" not found", "namespace a does not exist", true)]
+    #[case(403, "pods \"web\" is forbidden: exceeded quota: q", "larger quota", true)]
+    #[case(503, "the server is currently unable to handle the request", "tried again", true)]
+    fn a_refusal_is_explained(#[case] code: u16, #[case] message: &str, #[case] contains: &str, #[case] transient: bool) {
+        let id = ObjectId::new(GroupKind::new("apps", "Deployment"), Some("a"), "web");
+        let failure = of_delete(&status(code, message), &id);
+        assert!(failure.finding.to_string().contains(contains), "{}", failure.finding);
+        assert_eq!(failure.transient, transient);
+    }
+
+    #[test]
+    fn a_secrets_values_are_never_quoted() {
+        let id = ObjectId::new(GroupKind::new("", "Secret"), Some("a"), "s");
+        let failure = of_delete(&status(422, "Secret \"s\" is invalid: data[a]: Invalid value: \"hunter2\""), &id);
+        assert!(!failure.finding.to_string().contains("hunter2"));
+    }
+}

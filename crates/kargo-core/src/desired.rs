@@ -1,0 +1,297 @@
+//! The desired set: what one commit renders to, made ready for the API server.
+//!
+//! [`Rendered`] can only be built from a build that succeeded whole, so that an error is never an empty set.
+
+use std::{collections::HashMap, sync::Arc};
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::{
+    bands::Band,
+    digest,
+    finding::{Finding, Location},
+    kinds::{self, Kinds},
+    marks,
+    normalise::normalise,
+    object::{AppKey, GroupKind, ObjectId, group_version},
+    upgrade::upgrade,
+};
+
+/// One desired object, marked and ready to be sent.
+#[derive(Debug)]
+pub struct Desired {
+    id: ObjectId,
+    version: String,
+    digest: String,
+    band: Band,
+    location: Option<Location>,
+    unserved: Option<Finding>,
+    manifest: Value,
+}
+
+impl Desired {
+    /// Who it is.
+    pub fn id(&self) -> &ObjectId {
+        &self.id
+    }
+
+    /// The version of its group that the manifest is written in.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The digest of the manifest; recorded on the live object.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// When it is applied, relative to the others.
+    pub fn band(&self) -> Band {
+        self.band
+    }
+
+    /// Where it stands in the repository.
+    pub fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
+    }
+
+    /// Why it cannot be sent: the API server serves no such kind or version.
+    pub fn unserved(&self) -> Option<&Finding> {
+        self.unserved.as_ref()
+    }
+
+    /// What is sent.
+    pub fn manifest(&self) -> &Value {
+        &self.manifest
+    }
+}
+
+/// What the preparation of a desired set needs to know besides the build.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The installation that will own the objects.
+    pub installation: &'a str,
+    /// The app they belong to.
+    pub app: &'a AppKey,
+    /// The commit.
+    pub revision: &'a str,
+    /// What the API server serves.
+    pub kinds: &'a Kinds,
+    /// Objects that Kargo itself lives of; a repository must not take them over.
+    pub reserved_namespace: Option<&'a str>,
+}
+
+/// Everything that one commit wants for one app. There is no other way to get one than a render that
+/// succeeded whole; a commit that renders nothing gives an empty one, and that is for the caller to judge.
+#[derive(Debug)]
+pub struct Rendered {
+    revision: String,
+    digest: String,
+    objects: IndexMap<ObjectId, Arc<Desired>>,
+    warnings: Vec<Finding>,
+    namespaces_needed: Vec<String>,
+}
+
+impl Rendered {
+    /// Prepares the objects of a build: upgrade, normalise, namespaces, marks. All errors of all objects together.
+    pub fn prepare(build: kustomize::Build, warnings: Vec<Finding>, context: &Context<'_>) -> Result<Self, Vec<Finding>> {
+        let defined = kinds::defined_by(build.objects.iter().map(kustomize::Object::value));
+        let mut objects: IndexMap<ObjectId, Arc<Desired>> = IndexMap::with_capacity(build.objects.len());
+        let mut findings = warnings;
+        let mut errors = Vec::new();
+        for object in build.objects {
+            match prepare(&object, &defined, context, &mut findings) {
+                Ok(desired) => {
+                    if let Some(first) = objects.get(&desired.id) {
+                        errors.push(same_object_twice(first, &desired));
+                    } else {
+                        objects.insert(desired.id.clone(), Arc::new(desired));
+                    }
+                }
+                Err(finding) => errors.push(*finding),
+            }
+        }
+        if !errors.is_empty() {
+            errors.append(&mut findings);
+            errors.sort();
+            return Err(errors);
+        }
+        let namespaces_needed = namespaces_needed(&objects);
+        let digest = digest::of_all(objects.values().map(|desired| desired.digest()));
+        findings.sort();
+        Ok(Self { revision: context.revision.to_owned(), digest, objects, warnings: findings, namespaces_needed })
+    }
+
+    /// The same desired set for a later commit that changes nothing of what was read.
+    #[must_use]
+    pub fn at_revision(&self, revision: &str) -> Self {
+        Self {
+            revision: revision.to_owned(),
+            digest: self.digest.clone(),
+            objects: self.objects.clone(),
+            warnings: self.warnings.clone(),
+            namespaces_needed: self.namespaces_needed.clone(),
+        }
+    }
+
+    /// The commit.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+
+    /// The digest of everything.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The objects in the order of the build.
+    pub fn objects(&self) -> impl ExactSizeIterator<Item = &Arc<Desired>> {
+        self.objects.values()
+    }
+
+    /// The desired object of this identity.
+    pub fn get(&self, id: &ObjectId) -> Option<&Arc<Desired>> {
+        self.objects.get(id)
+    }
+
+    /// Whether the commit wants nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// What was found and does not stand in the way.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+
+    /// Namespaces that objects live in and that the set itself does not contain.
+    pub fn namespaces_needed(&self) -> &[String] {
+        &self.namespaces_needed
+    }
+}
+
+fn prepare(
+    object: &kustomize::Object,
+    defined: &HashMap<GroupKind, bool>,
+    context: &Context<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<Desired, Box<Finding>> {
+    let locate = |path: &[&str]| Some(object.nearest_position(path));
+    let location = locate(&[]);
+    let serves = |group: &str, version: &str, kind: &str| context.kinds.serves(group, version, kind);
+
+    let upgraded = upgrade(object.value().clone(), &locate, &serves)?;
+    findings.extend(upgraded.findings);
+    let normalised = normalise(upgraded.object, &locate)?;
+    findings.extend(normalised.findings);
+    let mut manifest = normalised.object;
+
+    let Some(claimed) = ObjectId::of(&manifest) else {
+        let finding = Finding::error("an object has no apiVersion, kind or metadata.name").at(location);
+        return Err(Box::new(finding.help("Add what is missing")));
+    };
+    // An unknown kind is taken as namespaced; it is not applied before it is known.
+    let namespaced = context
+        .kinds
+        .get(&claimed.group_kind)
+        .map(|served| served.namespaced)
+        .or_else(|| defined.get(&claimed.group_kind).copied())
+        .unwrap_or(true);
+    let namespace = namespaced.then(|| claimed.namespace.as_deref().unwrap_or(&context.app.namespace).to_owned());
+    place(&mut manifest, namespace.as_deref());
+    let id = ObjectId { namespace, ..claimed };
+    refuse_reserved(&id, context, location.as_ref())?;
+
+    let version = manifest.get("apiVersion").and_then(Value::as_str).map_or("", |text| group_version(text).1).to_owned();
+    marks::mark(&mut manifest, context.installation, context.app, &id);
+    let digest = digest::of(&manifest);
+    marks::mark_digest(&mut manifest, &digest);
+    let unserved = unserved(&id, &version, defined, context.kinds, location.as_ref());
+    Ok(Desired { band: Band::of(&id.group_kind), id, version, digest, location, unserved, manifest })
+}
+
+/// What to say of a kind or version that the API server does not serve.
+fn unserved(
+    id: &ObjectId,
+    version: &str,
+    defined: &HashMap<GroupKind, bool>,
+    kinds: &Kinds,
+    location: Option<&Location>,
+) -> Option<Finding> {
+    let GroupKind { group, kind } = &id.group_kind;
+    if kinds.serves(group, version, kind) {
+        return None;
+    }
+    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let elsewhere = kinds.groups_with_kind(kind);
+    let (what, help) = if defined.contains_key(&id.group_kind) {
+        let what = format!("kind {kind} of {api_version} is not served yet; its CustomResourceDefinition is in this commit");
+        (what, "It is applied as soon as the API server serves it".to_owned())
+    } else if kinds.silent_groups.contains(group) {
+        let what = format!("the API group {group} did not answer, so kind {kind} is not known");
+        (what, "Look at its APIService with kubectl get apiservices".to_owned())
+    } else if let Some(served) = kinds.get(&id.group_kind) {
+        let what = format!("kind {kind} is not served as {api_version}");
+        (what, format!("Write apiVersion: {}", join(group, &served.versions)))
+    } else if !elsewhere.is_empty() {
+        (format!("{api_version} has no kind {kind}"), format!("Write apiVersion: {}", elsewhere.join(" or ")))
+    } else if let Some(nearest) = kinds.nearest_kind(kind) {
+        (format!("this cluster has no kind {kind}"), format!("Did you mean {nearest}?"))
+    } else {
+        let help = "Install the CustomResourceDefinition that defines it, or correct kind and apiVersion".to_owned();
+        (format!("this cluster has no kind {kind} of {api_version}"), help)
+    };
+    Some(Finding::error(what).at(location.cloned()).about(id).help(help))
+}
+
+fn join(group: &str, versions: &[String]) -> String {
+    let full = |version: &String| if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+    versions.iter().map(full).collect::<Vec<_>>().join(" or ")
+}
+
+/// Writes the namespace that the object really has: none if its kind is cluster-scoped.
+fn place(manifest: &mut Value, namespace: Option<&str>) {
+    let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    match namespace {
+        Some(namespace) => metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned())),
+        None => metadata.shift_remove("namespace"),
+    };
+}
+
+/// Kargo never takes over, and so never prunes, what it lives of.
+fn refuse_reserved(id: &ObjectId, context: &Context<'_>, location: Option<&Location>) -> Result<(), Box<Finding>> {
+    let group_kind = &id.group_kind;
+    let own_definition = group_kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
+        && id.name.ends_with(&format!(".{}", kargo_api::names::GROUP));
+    let own_namespace = group_kind.is("", "Namespace") && Some(id.name.as_str()) == context.reserved_namespace;
+    let inside = id.namespace.is_some() && id.namespace.as_deref() == context.reserved_namespace;
+    if own_definition || own_namespace || inside {
+        return Err(Box::new(
+            Finding::error(format!("{} belongs to Kargo's own installation and cannot be deployed by a KargoApp", id.short()))
+                .at(location.cloned())
+                .about(id)
+                .help("Take it out of the repository, or give it another name or namespace"),
+        ));
+    }
+    Ok(())
+}
+
+fn same_object_twice(first: &Desired, second: &Desired) -> Finding {
+    let elsewhere = first.location.as_ref().map(|place| format!(", first in {place}")).unwrap_or_default();
+    Finding::error(format!("{} is defined twice{elsewhere}", second.id.short()))
+        .at(second.location.clone())
+        .about(&second.id)
+        .help("Remove one of the two, or rename it")
+}
+
+fn namespaces_needed(objects: &IndexMap<ObjectId, Arc<Desired>>) -> Vec<String> {
+    let mut needed: Vec<String> = objects
+        .keys()
+        .filter_map(|id| id.namespace.clone())
+        .filter(|name| !objects.contains_key(&ObjectId::new(GroupKind::new("", "Namespace"), None, name)))
+        .collect();
+    needed.sort();
+    needed.dedup();
+    needed
+}

@@ -1,0 +1,26 @@
+//! The pure heart of Kargo: every decision as a function of typed values. No IO, no clock, no client;
+//! clippy refuses them here. The modules in the order in which data passes through them:
+//!
+//! - [`object`], [`kinds`], [`finding`]: who an object is, what the API server serves, what is said about it.
+//! - [`upgrade`], [`normalise`]: removed API versions, and what server-side apply would refuse.
+//! - [`desired`]: [`desired::Rendered`], the desired set of one commit, marked ([`marks`], [`digest`]) and
+//!   ordered ([`bands`]). Only a render that succeeded whole makes one.
+//! - [`live`]: what is kept of a live object; [`ownership`] tells drift, [`health`] and [`addresses`] the rest.
+//! - [`prune`]: [`prune::PrunePermit`], without which nothing is deleted, and what may be deleted with it.
+//! - [`world`]: the state of all apps as one total function of events to commands. A good place to start.
+
+pub mod addresses;
+pub mod bands;
+pub mod desired;
+pub mod digest;
+pub mod finding;
+pub mod health;
+pub mod kinds;
+pub mod live;
+pub mod marks;
+pub mod normalise;
+pub mod object;
+pub mod ownership;
+pub mod prune;
+pub mod upgrade;
+pub mod world;

@@ -1,0 +1,238 @@
+//! The state of one app.
+//!
+//! ```text
+//!            tip seen              loaded                  all sent              all healthy, or time-out
+//! (Waiting) ----------> (Loading) --------> (Applying) ----------------> (Observing) --------> (Pruning) ---> (Settled)
+//!     ^                    |  failed: last good state stays  | refused: tried again, no prune      | held: waits for consent
+//!     +--------------------+---------------------------------+-------------------------------------+
+//! ```
+//!
+//! Loading runs beside the others: a new commit is loaded while the last one is still being applied, and a
+//! drifted object is applied again in every phase. The newest commit always wins.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use kargo_api::{KargoAppSpec, KargoAppStatus, names};
+
+use super::event::{ApplyFailure, Failure, LoadRequest, SeenApp, Subscription};
+use crate::{
+    desired::{Desired, Rendered},
+    finding::Finding,
+    object::{AppKey, ObjectId},
+};
+
+/// How far the newest rendered set is on its way into the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Objects are still to be sent, or were refused.
+    Applying,
+    /// All objects stand as rendered; they are not all healthy yet.
+    Observing {
+        /// When the last object was sent.
+        since: Duration,
+    },
+    /// Healthy, or out of time: what left git is being deleted.
+    Pruning,
+    /// Nothing is left to do.
+    Settled,
+}
+
+/// A desired set on its way.
+#[derive(Debug)]
+pub(super) struct Deployment {
+    pub(super) rendered: Arc<Rendered>,
+    pub(super) request: LoadRequest,
+    pub(super) phase: Phase,
+    /// It did not become healthy in time; stays until it does.
+    pub(super) timed_out: bool,
+    /// Objects that do not stand as rendered.
+    pub(super) dirty: HashSet<ObjectId>,
+    /// Objects that are not healthy.
+    pub(super) unhealthy: BTreeSet<ObjectId>,
+    /// Where objects answer from outside.
+    pub(super) urls: BTreeMap<ObjectId, Vec<String>>,
+    /// Objects that the API server did not take.
+    pub(super) failures: BTreeMap<ObjectId, ObjectFailure>,
+    /// Objects that belong to another app.
+    pub(super) refused: BTreeMap<ObjectId, AppKey>,
+    /// Deletions that wait for consent.
+    pub(super) held: Vec<ObjectId>,
+    /// Objects that left git and stay, because nobody consented to delete their kind.
+    pub(super) kept: Vec<ObjectId>,
+    /// How often an object was put back, for a lower rate when something fights.
+    pub(super) repairs: HashMap<ObjectId, Repairs>,
+}
+
+/// A refusal of the API server, and when to try again.
+#[derive(Debug, Clone)]
+pub(super) struct ObjectFailure {
+    pub(super) failure: ApplyFailure,
+    pub(super) attempts: u32,
+    pub(super) retry_at: Duration,
+}
+
+/// How often an object was put back lately.
+#[derive(Debug, Clone)]
+pub(super) struct Repairs {
+    pub(super) count: u32,
+    pub(super) since: Duration,
+    pub(super) not_before: Duration,
+    /// It was sent and is not answered yet.
+    pub(super) pending: bool,
+    /// The incarnation that went before it was put back, if it went.
+    pub(super) gone_uid: Option<String>,
+}
+
+/// A failure to load, or to prune, and when to try again.
+#[derive(Debug, Clone)]
+pub(super) struct Retry<T> {
+    pub(super) what: T,
+    pub(super) attempts: u32,
+    pub(super) at: Duration,
+}
+
+/// One app.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact about the app, not a state")]
+pub(super) struct App {
+    pub(super) key: AppKey,
+    pub(super) uid: String,
+    pub(super) generation: i64,
+    pub(super) spec: KargoAppSpec,
+    pub(super) confirmed_commit: Option<String>,
+    sync_requested: Option<String>,
+    pub(super) deleting: bool,
+    pub(super) has_finalizer: bool,
+    pub(super) finalizer_in_flight: bool,
+
+    pub(super) subscribed: Option<Subscription>,
+    pub(super) tip: Option<String>,
+    pub(super) source_failure: Option<Failure>,
+    pub(super) loading: Option<LoadRequest>,
+    pub(super) load_failure: Option<Retry<(LoadRequest, Failure)>>,
+    /// Counts the changes of what the API server serves that this app has to look at.
+    pub(super) kinds_version: u64,
+    /// Whether it has rendered or failed to since the start of the process.
+    pub(super) spoken: bool,
+
+    pub(super) deployment: Option<Deployment>,
+    pub(super) apply_in_flight: bool,
+    pub(super) prune_in_flight: bool,
+    pub(super) prune_failure: Option<Retry<Vec<Finding>>>,
+
+    /// The status as it is stored.
+    pub(super) stored: KargoAppStatus,
+    pub(super) writing: Option<Box<KargoAppStatus>>,
+    /// Since when a verdict that is only progress has not been written.
+    pub(super) verdict_waits_since: Option<Duration>,
+    pub(super) status_retry_at: Option<Duration>,
+    /// Of what people have been told already.
+    pub(super) told: super::verdict::Told,
+}
+
+impl App {
+    pub(super) fn new(seen: &SeenApp) -> Self {
+        let stored = seen.app.status.clone().unwrap_or_default();
+        let mut app = Self {
+            key: seen.key.clone(),
+            uid: String::new(),
+            generation: 0,
+            spec: seen.app.spec.clone(),
+            confirmed_commit: None,
+            sync_requested: seen.annotation(names::SYNC_REQUESTED_ANNOTATION).cloned(),
+            deleting: false,
+            has_finalizer: false,
+            finalizer_in_flight: false,
+            subscribed: None,
+            tip: None,
+            source_failure: None,
+            loading: None,
+            load_failure: None,
+            kinds_version: 0,
+            spoken: false,
+            deployment: None,
+            apply_in_flight: false,
+            prune_in_flight: false,
+            prune_failure: None,
+            told: super::verdict::Told::from_status(&stored),
+            stored,
+            writing: None,
+            verdict_waits_since: None,
+            status_retry_at: None,
+        };
+        app.take(seen);
+        app
+    }
+
+    /// Takes what a watch event says. The answer is whether people asked for an attempt now.
+    pub(super) fn take(&mut self, seen: &SeenApp) -> bool {
+        self.uid = seen.app.metadata.uid.clone().unwrap_or_default();
+        self.generation = seen.app.metadata.generation.unwrap_or_default();
+        self.spec = seen.app.spec.clone();
+        self.confirmed_commit = seen.annotation(names::CONFIRM_PRUNE_ANNOTATION).cloned();
+        self.deleting = seen.app.metadata.deletion_timestamp.is_some();
+        self.has_finalizer = seen.has_finalizer();
+        let requested = seen.annotation(names::SYNC_REQUESTED_ANNOTATION).cloned();
+        let asked = requested.is_some() && requested != self.sync_requested;
+        self.sync_requested = requested;
+        asked
+    }
+
+    /// What is followed for this spec.
+    pub(super) fn subscription(&self) -> Subscription {
+        Subscription {
+            repo_url: self.spec.source.repo_url.clone(),
+            branch: self.spec.source.branch.clone(),
+            interval: self.spec.source.interval.duration(),
+        }
+    }
+
+    /// What should be loaded, as far as the commit is known.
+    pub(super) fn wanted_load(&self) -> Option<LoadRequest> {
+        Some(LoadRequest {
+            repo_url: self.spec.source.repo_url.clone(),
+            commit: self.tip.clone()?,
+            path: self.spec.source.path.clone(),
+            target_namespace: self.spec.target_namespace.clone(),
+            kinds_version: self.kinds_version,
+        })
+    }
+
+    /// Forgets every delay: people asked, or something new came.
+    pub(super) fn retry_now(&mut self) {
+        if let Some(retry) = &mut self.load_failure {
+            retry.at = Duration::ZERO;
+        }
+        if let Some(retry) = &mut self.prune_failure {
+            retry.at = Duration::ZERO;
+        }
+        for failure in self.deployment.iter_mut().flat_map(|deployment| deployment.failures.values_mut()) {
+            failure.retry_at = Duration::ZERO;
+        }
+    }
+
+    /// The desired object of this identity.
+    pub(super) fn desired(&self, id: &ObjectId) -> Option<Arc<Desired>> {
+        self.deployment.as_ref().and_then(|deployment| deployment.rendered.get(id)).cloned()
+    }
+
+    /// Whether the deletions of this commit are confirmed.
+    pub(super) fn confirms(&self, revision: &str) -> bool {
+        self.confirmed_commit.as_deref().is_some_and(|commit| commit.len() >= 7 && revision.starts_with(commit))
+    }
+}
+
+/// A delay that doubles with each attempt up to a cap, spread by up to a quarter so that many apps do not
+/// come back at the same moment. The spread is a function of the app: decisions know no chance.
+pub(super) fn backoff(key: &AppKey, attempts: u32, first: Duration, cap: Duration) -> Duration {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (key, attempts).hash(&mut hasher);
+    let delay = first.saturating_mul(1 << attempts.min(16)).min(cap);
+    let spread = u32::try_from(hasher.finish() % 1000).unwrap_or_default();
+    delay + delay.mul_f64(f64::from(spread) / 4000.0)
+}

@@ -1,0 +1,263 @@
+//! What the world is told, and what it wants done.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kargo_api::{KargoApp, KargoAppStatus, names, reasons::EventReason, reasons::Reason};
+
+use crate::{
+    desired::{Desired, Rendered},
+    finding::Finding,
+    live::Live,
+    object::{AppKey, GroupKind, ObjectId},
+    prune::{Candidate, PrunePermit},
+};
+
+/// The time, passed in with every event.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Time since the start of the process; every delay is counted on it.
+    pub monotonic: Duration,
+    /// The time of day, for people only.
+    pub wall: Timestamp,
+}
+
+/// A `KargoApp` as the watch saw it.
+#[derive(Debug, Clone)]
+pub struct SeenApp {
+    /// Namespace and name.
+    pub key: AppKey,
+    /// The resource.
+    pub app: Box<KargoApp>,
+}
+
+impl SeenApp {
+    /// Takes a `KargoApp` from the API server.
+    pub fn of(app: KargoApp) -> Option<Self> {
+        let key = AppKey { namespace: app.metadata.namespace.clone()?, name: app.metadata.name.clone()? };
+        Some(Self { key, app: Box::new(app) })
+    }
+
+    /// One of its annotations.
+    pub fn annotation(&self, key: &str) -> Option<&String> {
+        self.app.metadata.annotations.as_ref().and_then(|annotations| annotations.get(key))
+    }
+
+    /// Whether our finalizer is on it.
+    pub fn has_finalizer(&self) -> bool {
+        self.app.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER)
+    }
+}
+
+/// Why a commit could not be found, fetched or rendered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason of the condition.
+    pub reason: Reason,
+    /// What happened and what to do, for people.
+    pub message: String,
+    /// Everything that was found.
+    pub findings: Vec<Finding>,
+    /// Whether it may go away by itself.
+    pub transient: bool,
+}
+
+/// What a load depends on besides the commit; a change of any of it asks for a new load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadRequest {
+    /// The repository.
+    pub repo_url: String,
+    /// The commit.
+    pub commit: String,
+    /// The folder.
+    pub path: String,
+    /// The namespace that everything goes to.
+    pub target_namespace: Option<String>,
+    /// Counts the changes of what the API server serves that matter to this app.
+    pub kinds_version: u64,
+}
+
+/// Which branch of which repository an app follows, and how often it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The repository.
+    pub repo_url: String,
+    /// The branch.
+    pub branch: String,
+    /// Time between two requests.
+    pub interval: Duration,
+}
+
+/// What came of one object's apply.
+#[derive(Debug)]
+pub struct ApplyOutcome {
+    /// What was sent.
+    pub desired: Arc<Desired>,
+    /// The answer.
+    pub result: Result<Box<Live>, ApplyFailure>,
+}
+
+/// Why the API server did not take an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyFailure {
+    /// What happened and what to do.
+    pub finding: Finding,
+    /// Whether it may go away by itself soon.
+    pub transient: bool,
+}
+
+/// What came of one deletion.
+#[derive(Debug)]
+pub struct PruneOutcome {
+    /// The object.
+    pub candidate: Candidate,
+    /// Whether it is gone or going; the error says why not.
+    pub result: Result<Gone, ApplyFailure>,
+}
+
+/// How an object went, or why it does not need to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Deleted by this run.
+    Deleted,
+    /// It was gone already, or is another incarnation, or is not ours any more.
+    NotThere,
+}
+
+/// What the world is told.
+#[derive(Debug)]
+pub enum Event {
+    /// All `KargoApps` of one namespace, or of all if `None`, after a list.
+    AppsListed(Option<String>, Vec<SeenApp>),
+    /// A `KargoApp` is new or has changed.
+    AppSeen(SeenApp),
+    /// A `KargoApp` is gone.
+    AppGone(AppKey),
+    /// All objects of a kind that carry our labels, after a list.
+    LiveListed(GroupKind, Vec<Live>),
+    /// A kind cannot be listed; the finding says why.
+    LiveUnavailable(GroupKind, Finding),
+    /// An object that carries our labels is new or has changed.
+    LiveSeen(Box<Live>),
+    /// An object is gone, or carries our labels no longer.
+    LiveGone {
+        /// Who it was.
+        id: ObjectId,
+        /// The incarnation that went.
+        uid: String,
+    },
+    /// What the API server serves has changed.
+    KindsChanged,
+    /// Git was asked for the tip of an app's branch.
+    TipSeen {
+        /// The app.
+        app: AppKey,
+        /// What was asked.
+        subscription: Subscription,
+        /// The commit, or why it is not known.
+        tip: Result<String, Failure>,
+    },
+    /// A commit was fetched, rendered and prepared, or not.
+    Loaded {
+        /// The app.
+        app: AppKey,
+        /// What was asked.
+        request: LoadRequest,
+        /// What came of it.
+        result: Result<Arc<Rendered>, Failure>,
+    },
+    /// One object of an apply was answered.
+    ObjectApplied {
+        /// The app.
+        app: AppKey,
+        /// The answer.
+        outcome: ApplyOutcome,
+    },
+    /// All objects of an apply were answered.
+    ApplyEnded(AppKey),
+    /// A prune ended.
+    Pruned {
+        /// The app.
+        app: AppKey,
+        /// What came of each object.
+        outcomes: Vec<PruneOutcome>,
+    },
+    /// A status was written, or not.
+    StatusWritten {
+        /// The app.
+        app: AppKey,
+        /// Whether it is stored.
+        stored: bool,
+    },
+    /// The finalizer was set or taken off, or not.
+    FinalizerWritten(AppKey),
+    /// Nothing but time has passed.
+    Tick,
+}
+
+/// What the world wants done. Each is answered by an event; the world does not wait for it.
+#[derive(Debug)]
+pub enum Command {
+    /// Follow a branch; answered by [`Event::TipSeen`], again and again.
+    Subscribe(AppKey, Subscription),
+    /// Do not follow anything for this app any more.
+    Unsubscribe(AppKey),
+    /// Ask git now.
+    Refresh(AppKey),
+    /// Fetch, render and prepare; answered by [`Event::Loaded`].
+    Load {
+        /// The app.
+        app: AppKey,
+        /// What to load.
+        request: LoadRequest,
+        /// The last good result, which is kept if nothing that was read has changed.
+        previous: Option<Arc<Rendered>>,
+    },
+    /// Record that this installation uses a kind, then list and watch it; answered by [`Event::LiveListed`].
+    Track(GroupKind),
+    /// Look at what the API server serves again; answered by [`Event::KindsChanged`] if it has changed.
+    Discover,
+    /// Apply objects in bands; answered by [`Event::ObjectApplied`] for each and [`Event::ApplyEnded`].
+    Apply {
+        /// The app.
+        app: AppKey,
+        /// What to send, each with the uid of the live object if there is one.
+        objects: Vec<(Arc<Desired>, Option<String>)>,
+        /// Namespaces to create first if nobody has.
+        namespaces: Vec<String>,
+    },
+    /// Delete objects; answered by [`Event::Pruned`].
+    Prune {
+        /// Without it nothing is deleted.
+        permit: PrunePermit,
+        /// What to delete.
+        candidates: Vec<Candidate>,
+    },
+    /// Write a status; answered by [`Event::StatusWritten`].
+    WriteStatus {
+        /// The app.
+        app: AppKey,
+        /// The incarnation of the `KargoApp` that the status is about.
+        uid: String,
+        /// The whole status.
+        status: Box<KargoAppStatus>,
+    },
+    /// Set or take off the finalizer; answered by [`Event::FinalizerWritten`].
+    WriteFinalizer {
+        /// The app.
+        app: AppKey,
+        /// The incarnation of the `KargoApp`.
+        uid: String,
+        /// Whether it is to be there.
+        present: bool,
+    },
+    /// Tell people by an Event on the `KargoApp`.
+    Tell {
+        /// The app.
+        app: AppKey,
+        /// The reason.
+        reason: EventReason,
+        /// What happened.
+        note: String,
+    },
+}

@@ -1,0 +1,51 @@
+//! What a deleted app does next: its objects stay or go, and it always ends.
+
+use kargo_api::DeletionPolicy;
+
+use super::{
+    World,
+    app::App,
+    event::{Command, Now},
+};
+use crate::prune::{self, PrunePermit};
+
+/// After so many failed attempts the app goes and what could not be deleted stays, with an Event each.
+const ATTEMPTS: u32 = 5;
+
+impl World {
+    pub(super) fn step_removal(&mut self, app: &mut App, now: Now) {
+        if app.subscribed.take().is_some() {
+            self.commands.push(Command::Unsubscribe(app.key.clone()));
+        }
+        if !app.has_finalizer || !self.started {
+            return;
+        }
+        if app.spec.deletion_policy == DeletionPolicy::Delete && !self.objects_are_gone(app, now) {
+            return;
+        }
+        self.settle_finalizer(app, false);
+    }
+
+    fn objects_are_gone(&mut self, app: &mut App, now: Now) -> bool {
+        if app.prune_in_flight {
+            return false;
+        }
+        if let Some(retry) = &app.prune_failure {
+            if retry.attempts >= ATTEMPTS {
+                return true;
+            }
+            if now.monotonic < retry.at {
+                return false;
+            }
+        }
+        let candidates = prune::select_for_deleted_app(self.cluster.of_app(&app.key), |id| {
+            self.claims.is_wanted_by_other(id, &app.key)
+        });
+        if candidates.is_empty() {
+            return true;
+        }
+        app.prune_in_flight = true;
+        self.commands.push(Command::Prune { permit: PrunePermit::for_deleted_app(&app.key), candidates });
+        false
+    }
+}

@@ -1,0 +1,145 @@
+//! `kargo controller`: arguments, logs, signals; the rest is in the room `kargo-controller`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use kargo_controller::settings::{DefaultTargetNamespace, Settings};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+/// Runs until SIGTERM or SIGINT. Inside a cluster it uses the `ServiceAccount` of its pod; outside, the
+/// kubeconfig of `--kubeconfig` or `KUBECONFIG`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The name of this installation; several can share a cluster under different names.
+    #[arg(long, env = "KARGO_INSTALLATION", default_value = "kargo", value_parser = label_value)]
+    installation: String,
+
+    /// The namespace that Kargo lives in; its inventory is kept there.
+    #[arg(long, env = "KARGO_NAMESPACE", default_value = "kargo-system", value_parser = label_value)]
+    namespace: String,
+
+    /// Serve only the `KargoApps` of this namespace; may be given several times. Without it, all are served.
+    #[arg(long = "watch-namespace", env = "KARGO_WATCH_NAMESPACES", value_delimiter = ',', value_parser = label_value)]
+    watch_namespaces: Vec<String>,
+
+    /// Where objects go if the `KargoApp` has no targetNamespace: where the repository says (`source`), or all
+    /// to the namespace of the `KargoApp` (`app`).
+    #[arg(long, env = "KARGO_DEFAULT_TARGET_NAMESPACE", value_enum, default_value = "source")]
+    default_target_namespace: TargetNamespace,
+
+    /// Where /healthz, /readyz and /metrics are served.
+    #[arg(long, env = "KARGO_LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+
+    /// The folder of the git caches. It may be empty at every start.
+    #[arg(long, env = "KARGO_CACHE", default_value = "/var/cache/kargo")]
+    cache: PathBuf,
+
+    /// The kubeconfig to use outside of a cluster.
+    #[arg(long, env = "KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+
+    /// How logs are written: for people or for machines.
+    #[arg(long, env = "KARGO_LOG_FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+
+    /// What is logged: a level (error, warn, info, debug, trace), or targets with levels as in `kargo_git=debug,info`.
+    #[arg(long, env = "KARGO_LOG", default_value = "info")]
+    log: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TargetNamespace {
+    Source,
+    App,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    start_logs(arguments.log_format, &arguments.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    let result = runtime.block_on(serve(arguments));
+    // A git fetch that is stuck in a blocking thread does not hold the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+    });
+    let config = configuration(arguments.kubeconfig.as_deref()).await?;
+    let settings = Settings {
+        installation: arguments.installation,
+        namespace: arguments.namespace,
+        watch_namespaces: arguments.watch_namespaces,
+        default_target_namespace: match arguments.default_target_namespace {
+            TargetNamespace::Source => DefaultTargetNamespace::Source,
+            TargetNamespace::App => DefaultTargetNamespace::App,
+        },
+        listen: arguments.listen,
+        cache_folder: arguments.cache,
+    };
+    kargo_controller::run(settings, config, stop).await
+}
+
+async fn configuration(kubeconfig: Option<&std::path::Path>) -> anyhow::Result<kube::Config> {
+    let Some(path) = kubeconfig else {
+        return kube::Config::infer().await.context("no cluster to work on: give --kubeconfig, or run in a pod");
+    };
+    let file = kube::config::Kubeconfig::read_from(path)
+        .with_context(|| format!("the kubeconfig {} cannot be read", path.display()))?;
+    kube::Config::from_custom_kubeconfig(file, &kube::config::KubeConfigOptions::default())
+        .await
+        .with_context(|| format!("the kubeconfig {} cannot be used", path.display()))
+}
+
+fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).with_context(|| format!("--log {filter} is not a level or a list of targets with levels"))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    match format {
+        LogFormat::Text => {
+            let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+            registry.with(layer).init();
+        }
+        LogFormat::Json => {
+            let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).json().flatten_event(true);
+            registry.with(layer).init();
+        }
+    }
+    Ok(())
+}
+
+/// Names that become labels or namespaces.
+fn label_value(text: &str) -> Result<String, String> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let inside = |byte: u8| letter(byte) || byte == b'-';
+    let bytes = text.as_bytes();
+    let ends = bytes.first().copied().is_some_and(letter) && bytes.last().copied().is_some_and(letter);
+    if ends && bytes.len() <= 63 && bytes.iter().copied().all(inside) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 63 lower case letters, digits and hyphens, beginning and ending with a letter or digit".to_owned())
+    }
+}

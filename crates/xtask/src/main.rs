@@ -1,0 +1,104 @@
+//! The commands of this repository, run as `cargo xtask <command>`.
+//!
+//! This crate is the first thing that a newcomer compiles, so it depends on next to nothing:
+//! whatever needs Kubernetes or git is a program of the package `kargo-tests`, and started from
+//! here.
+//!
+//! - [`test`]: the checks and tests of a commit, part by part.
+//! - [`deny`]: cargo-deny, installed on first use.
+//! - [`manifests`]: the plain manifests below `deploy/`, made from the chart.
+//! - [`run`]: child processes that have to succeed.
+
+mod deny;
+mod manifests;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+/// The commands of Kargo's repository.
+///
+/// New here? `cargo xtask demo` shows in a few minutes what Kargo does, on a Kubernetes control
+/// plane of its own that leaves nothing behind. It needs Rust, Go and git; the first time, it
+/// builds that control plane from source, which takes about 12 minutes on two cores.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what Kargo does: deploy by a push, undo a hand edit, prune, explain a broken push.
+    ///
+    /// Brings up a Kubernetes control plane and a git server on loopback, installs Kargo with
+    /// the rights it has in a real installation, and tells the story step by step. Then it stays
+    /// up, and says how to play on; Ctrl-C ends it and removes everything.
+    Demo(DemoArguments),
+    /// Check and test everything, as CI does.
+    ///
+    /// Changes no file. The parts run one after the other; all of them run, also after one has
+    /// failed. The control plane for the black-box tests is built from source on first use.
+    Test(TestArguments),
+    /// Keep a Kubernetes control plane in the background, to try things out.
+    ///
+    /// It is a real API server with a fake kubelet (kwok): objects behave as they do on a
+    /// cluster, pods become ready, but no container runs. It listens on loopback only.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Write `deploy/` anew from the chart in `charts/kargo`.
+    ///
+    /// A test fails when the two are not equal; this makes them equal.
+    DeployManifests,
+}
+
+#[derive(Debug, Args)]
+struct DemoArguments {
+    /// Do all steps without a pause, check each, print how long it took, and end: with 0, or
+    /// with 1 and the first thing that was not as told.
+    #[arg(long)]
+    once: bool,
+}
+
+#[derive(Debug, Args)]
+struct TestArguments {
+    /// Run only this part; may be given more than once.
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Vec<test::Part>,
+    /// Arguments for the test programs, after `--`: a part of the names of the tests to run.
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ClusterCommand {
+    /// Start it, unless it is up already, and print the lines that make kubectl use it.
+    Up,
+    /// End it. All that was in it is gone.
+    Down,
+    /// Say whether it is up, and how to use it.
+    Status,
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse().command {
+        Command::Demo(DemoArguments { once }) => {
+            let flags = if once { &["--once"][..] } else { &[] };
+            run::program("kargo-demo", flags)
+        }
+        Command::Test(TestArguments { only, arguments }) => test::run(&only, &arguments),
+        Command::Cluster(command) => {
+            let verb = match command {
+                ClusterCommand::Up => "up",
+                ClusterCommand::Down => "down",
+                ClusterCommand::Status => "status",
+            };
+            run::program("kargo-cluster", &[verb])
+        }
+        Command::DeployManifests => manifests::write(),
+    }
+}

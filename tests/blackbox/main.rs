@@ -1,0 +1,35 @@
+//! Kargo from the outside: the binary, against a real API server and a real git server. Each
+//! test has a world of its own (namespaces, repository, controller), so all run side by side.
+//!
+//! One file for each thing that Kargo promises:
+//!
+//! - [`story`]: what the demo tells, from the first push to the last.
+//! - [`sources`]: git that is down, a branch, a folder or a file that is not there.
+//! - [`broken`]: commits that cannot be deployed, or not all of them.
+//! - [`held`]: deletions that wait for consent.
+//! - [`pruning`]: what leaves git leaves the cluster, and nothing else does.
+//! - [`drift`]: hand edits are put back, and what is not in git is left alone.
+//! - [`ownership`]: one owner for each object.
+//! - [`upgrade`]: objects written for versions that the cluster no longer serves.
+//! - [`namespaces`]: where objects go.
+//! - [`deletion`]: what remains of a deleted `KargoApp`.
+//! - [`crashes`]: kill -9 at any moment and a restart converge.
+//! - [`schema`]: the API server refuses a `KargoApp` that cannot work.
+//! - [`reading`]: what people see with kubectl.
+//! - [`operation`]: health, metrics, a clean stop, and silence when nothing changes.
+
+mod broken;
+mod crashes;
+mod deletion;
+mod drift;
+mod held;
+mod manifests;
+mod namespaces;
+mod operation;
+mod ownership;
+mod pruning;
+mod reading;
+mod schema;
+mod sources;
+mod story;
+mod upgrade;

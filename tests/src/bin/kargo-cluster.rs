@@ -1,0 +1,50 @@
+//! The control plane for people: `cargo xtask cluster` runs this.
+
+use std::io;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Parser;
+use kargo_tests::cluster::kept::Kept;
+
+/// A real Kubernetes control plane on loopback, for trying things out.
+#[derive(Debug, Parser)]
+enum Arguments {
+    /// Start it in the background, unless it is up already, and say how to use it.
+    Up,
+    /// End it. All that was in it is gone.
+    Down,
+    /// Say whether it is up, and how to use it.
+    Status,
+    /// Print the path of a helm binary, building it first if need be.
+    Helm,
+    /// Run it in the foreground until SIGTERM.
+    #[command(hide = true)]
+    Serve,
+}
+
+fn main() -> Result<()> {
+    let out = &mut io::stdout();
+    match Arguments::parse() {
+        Arguments::Up => {
+            let mut server = Command::new(std::env::current_exe()?);
+            server.arg("serve");
+            Kept::find()?.up(server, out)
+        }
+        Arguments::Down => say_down(Kept::find()?.down()?, out),
+        Arguments::Status => Kept::find()?.describe(out),
+        Arguments::Helm => {
+            use std::io::Write as _;
+            Ok(writeln!(out, "{}", kargo_tests::helm::provide()?.display())?)
+        }
+        Arguments::Serve => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(Kept::find()?.serve())
+        }
+    }
+}
+
+fn say_down(was_up: bool, out: &mut dyn io::Write) -> Result<()> {
+    let text = if was_up { "The control plane is down." } else { "There was no control plane." };
+    Ok(writeln!(out, "{text}")?)
+}
