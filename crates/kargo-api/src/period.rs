@@ -16,7 +16,8 @@ pub struct InvalidPeriod;
 
 impl fmt::Display for InvalidPeriod {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("not a duration; write hours, minutes and seconds like 30s, 5m or 1h30m")
+        formatter
+            .write_str("not a duration; write hours, minutes and seconds like 30s, 5m or 1h30m")
     }
 }
 
@@ -43,11 +44,17 @@ impl Period {
         for (unit, factor) in [('h', 3600), ('m', 60), ('s', 1)] {
             let Some((digits, after)) = rest.split_once(unit) else { continue };
             let number: u64 = digits.parse().map_err(|_| InvalidPeriod)?;
-            seconds =
-                number.checked_mul(factor).and_then(|part| seconds.checked_add(part)).ok_or(InvalidPeriod)?;
+            seconds = number
+                .checked_mul(factor)
+                .and_then(|part| seconds.checked_add(part))
+                .ok_or(InvalidPeriod)?;
             rest = after;
         }
-        if rest.is_empty() && !text.is_empty() { Ok(Duration::from_secs(seconds)) } else { Err(InvalidPeriod) }
+        if rest.is_empty() && !text.is_empty() {
+            Ok(Duration::from_secs(seconds))
+        } else {
+            Err(InvalidPeriod)
+        }
     }
 }
 

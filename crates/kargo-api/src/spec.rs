@@ -7,8 +7,13 @@ use serde_json::json;
 use crate::period::{self, Period};
 
 /// Which repository to deploy, and how. Only `source.repoURL` is required.
-#[expect(clippy::duplicated_attributes, reason = "each column of kubectl get is an attribute of its own")]
-#[derive(kube_derive::CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(
+    clippy::duplicated_attributes,
+    reason = "each column of kubectl get is an attribute of its own"
+)]
+#[derive(
+    kube_derive::CustomResource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema,
+)]
 #[kube(
     group = "kargo.krampoline.io",
     version = "v1alpha1",
@@ -20,13 +25,44 @@ use crate::period::{self, Period};
     status = "crate::status::KargoAppStatus",
     derive = "PartialEq",
     doc = "A KargoApp keeps what runs in the cluster in line with a folder of a git repository: push to the branch, and what is in the folder runs.",
-    printcolumn(name = "Desired", type_ = "string", json_path = ".status.desired.state", description = "Target state: the newest commit, read and rendered"),
-    printcolumn(name = "Current", type_ = "string", json_path = ".status.current.state", description = "Current state: what is deployed"),
-    printcolumn(name = "Revision", type_ = "string", json_path = ".status.shortRevision", description = "The commit that is deployed"),
-    printcolumn(name = "Health", type_ = "string", json_path = ".status.health", description = "Whether what is deployed is up"),
-    printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "Where the app answers from outside"),
+    printcolumn(
+        name = "Desired",
+        type_ = "string",
+        json_path = ".status.desired.state",
+        description = "Target state: the newest commit, read and rendered"
+    ),
+    printcolumn(
+        name = "Current",
+        type_ = "string",
+        json_path = ".status.current.state",
+        description = "Current state: what is deployed"
+    ),
+    printcolumn(
+        name = "Revision",
+        type_ = "string",
+        json_path = ".status.shortRevision",
+        description = "The commit that is deployed"
+    ),
+    printcolumn(
+        name = "Health",
+        type_ = "string",
+        json_path = ".status.health",
+        description = "Whether what is deployed is up"
+    ),
+    printcolumn(
+        name = "URL",
+        type_ = "string",
+        json_path = ".status.url",
+        description = "Where the app answers from outside"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", description = "What is going on, in one sentence", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.message",
+        description = "What is going on, in one sentence",
+        priority = 1
+    ),
     crates(kube_core = "::kube_core")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -74,6 +110,20 @@ pub struct Source {
     #[serde(default = "default_interval")]
     #[schemars(schema_with = "interval_schema")]
     pub interval: Period,
+
+    /// A Secret in the namespace of the `KargoApp` with what the repository asks for: `username` and `password`,
+    /// `bearerToken`, `identity` and `known_hosts` for ssh, `ca.crt`, `tls.crt` and `tls.key`, or a GitHub App.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretReference>,
+}
+
+/// A Secret by its name; it is always looked for in the namespace of the `KargoApp`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretReference {
+    /// The name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
 }
 
 /// How the cluster is brought in line.
@@ -154,12 +204,18 @@ fn repo_url_rules() -> serde_json::Value {
             r"!self.matches('^https?://[^/]*@')",
             "repoURL must not contain a user name with http or https; remove the part before @"
         ),
-        rule(r"!self.matches('[\\s\\x00-\\x1f\\x7f]')", "repoURL must not contain spaces or control characters"),
+        rule(
+            r"!self.matches('[\\s\\x00-\\x1f\\x7f]')",
+            "repoURL must not contain spaces or control characters"
+        ),
         rule(
             r"!self.matches('^[a-z]+://') || self.matches('^[a-z]+://([A-Za-z0-9._-]+@)?([A-Za-z0-9]|\\[[0-9a-fA-F:.]+\\])[^/]*/[^/?#]')",
             "repoURL must name a host and a repository, like https://github.com/team/repository"
         ),
-        rule(r"!self.contains('?') && !self.contains('#')", "repoURL must not contain ? or #; branch and path have their own fields"),
+        rule(
+            r"!self.contains('?') && !self.contains('#')",
+            "repoURL must not contain ? or #; branch and path have their own fields"
+        ),
     ])
 }
 
@@ -172,12 +228,18 @@ fn branch_rules() -> serde_json::Value {
 
 fn path_rules() -> serde_json::Value {
     json!([
-        rule("!self.startsWith('/')", "path must be relative to the repository's root, like k8s; remove the leading /"),
+        rule(
+            "!self.startsWith('/')",
+            "path must be relative to the repository's root, like k8s; remove the leading /"
+        ),
         rule(
             "!self.split('/').exists(segment, segment == '..')",
             "path must stay inside of the repository; remove the .. segments"
         ),
-        rule(r"!self.matches('[\\x00-\\x1f\\x7f\\\\]')", "path must not contain control characters or backslashes; folders are separated by /"),
+        rule(
+            r"!self.matches('[\\x00-\\x1f\\x7f\\\\]')",
+            "path must not contain control characters or backslashes; folders are separated by /"
+        ),
     ])
 }
 
