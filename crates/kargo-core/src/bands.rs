@@ -23,14 +23,22 @@ impl Band {
     /// The band of a kind.
     pub fn of(group_kind: &GroupKind) -> Self {
         match (group_kind.group.as_str(), group_kind.kind.as_str()) {
-            ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => Self::Foundations,
+            ("", "Namespace") | ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+                Self::Foundations
+            }
             (
-                "rbac.authorization.k8s.io" | "storage.k8s.io" | "scheduling.k8s.io" | "node.k8s.io"
-                | "flowcontrol.apiserver.k8s.io" | "certificates.k8s.io",
+                "rbac.authorization.k8s.io"
+                | "storage.k8s.io"
+                | "scheduling.k8s.io"
+                | "node.k8s.io"
+                | "flowcontrol.apiserver.k8s.io"
+                | "certificates.k8s.io",
                 _,
             )
             | ("networking.k8s.io", "IngressClass" | "NetworkPolicy")
-            | ("", "ServiceAccount" | "ResourceQuota" | "LimitRange" | "PersistentVolume") => Self::Configuration,
+            | ("", "ServiceAccount" | "ResourceQuota" | "LimitRange" | "PersistentVolume") => {
+                Self::Configuration
+            }
             ("" | "apps" | "batch" | "extensions", "Pod" | "ReplicationController")
             | ("apps" | "extensions" | "batch", _) => Self::Workloads,
             ("", _) => Self::Dependencies,

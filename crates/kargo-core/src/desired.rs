@@ -95,9 +95,14 @@ pub struct Rendered {
 
 impl Rendered {
     /// Prepares the objects of a build: upgrade, normalise, namespaces, marks. All errors of all objects together.
-    pub fn prepare(build: kustomize::Build, warnings: Vec<Finding>, context: &Context<'_>) -> Result<Self, Vec<Finding>> {
+    pub fn prepare(
+        build: kustomize::Build,
+        warnings: Vec<Finding>,
+        context: &Context<'_>,
+    ) -> Result<Self, Vec<Finding>> {
         let defined = kinds::defined_by(build.objects.iter().map(kustomize::Object::value));
-        let mut objects: IndexMap<ObjectId, Arc<Desired>> = IndexMap::with_capacity(build.objects.len());
+        let mut objects: IndexMap<ObjectId, Arc<Desired>> =
+            IndexMap::with_capacity(build.objects.len());
         let mut findings = warnings;
         let mut errors = Vec::new();
         for object in build.objects {
@@ -120,7 +125,13 @@ impl Rendered {
         let namespaces_needed = namespaces_needed(&objects);
         let digest = digest::of_all(objects.values().map(|desired| desired.digest()));
         findings.sort();
-        Ok(Self { revision: context.revision.to_owned(), digest, objects, warnings: findings, namespaces_needed })
+        Ok(Self {
+            revision: context.revision.to_owned(),
+            digest,
+            objects,
+            warnings: findings,
+            namespaces_needed,
+        })
     }
 
     /// The same desired set for a later commit that changes nothing of what was read.
@@ -179,7 +190,8 @@ fn prepare(
 ) -> Result<Desired, Box<Finding>> {
     let locate = |path: &[&str]| Some(object.nearest_position(path));
     let location = locate(&[]);
-    let serves = |group: &str, version: &str, kind: &str| context.kinds.serves(group, version, kind);
+    let serves =
+        |group: &str, version: &str, kind: &str| context.kinds.serves(group, version, kind);
 
     let upgraded = upgrade(object.value().clone(), &locate, &serves)?;
     findings.extend(upgraded.findings);
@@ -188,7 +200,8 @@ fn prepare(
     let mut manifest = normalised.object;
 
     let Some(claimed) = ObjectId::of(&manifest) else {
-        let finding = Finding::error("an object has no apiVersion, kind or metadata.name").at(location);
+        let finding =
+            Finding::error("an object has no apiVersion, kind or metadata.name").at(location);
         return Err(Box::new(finding.help("Add what is missing")));
     };
     // An unknown kind is taken as namespaced; it is not applied before it is known.
@@ -198,17 +211,30 @@ fn prepare(
         .map(|served| served.namespaced)
         .or_else(|| defined.get(&claimed.group_kind).copied())
         .unwrap_or(true);
-    let namespace = namespaced.then(|| claimed.namespace.as_deref().unwrap_or(&context.app.namespace).to_owned());
+    let namespace = namespaced
+        .then(|| claimed.namespace.as_deref().unwrap_or(&context.app.namespace).to_owned());
     place(&mut manifest, namespace.as_deref());
     let id = ObjectId { namespace, ..claimed };
     refuse_reserved(&id, context, location.as_ref())?;
 
-    let version = manifest.get("apiVersion").and_then(Value::as_str).map_or("", |text| group_version(text).1).to_owned();
+    let version = manifest
+        .get("apiVersion")
+        .and_then(Value::as_str)
+        .map_or("", |text| group_version(text).1)
+        .to_owned();
     marks::mark(&mut manifest, context.installation, context.app, &id);
     let digest = digest::of(&manifest);
     marks::mark_digest(&mut manifest, &digest);
     let unserved = unserved(&id, &version, defined, context.kinds, location.as_ref());
-    Ok(Desired { band: Band::of(&id.group_kind), id, version, digest, location, unserved, manifest })
+    Ok(Desired {
+        band: Band::of(&id.group_kind),
+        id,
+        version,
+        digest,
+        location,
+        unserved,
+        manifest,
+    })
 }
 
 /// What to say of a kind or version that the API server does not serve.
@@ -223,10 +249,13 @@ fn unserved(
     if kinds.serves(group, version, kind) {
         return None;
     }
-    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let api_version =
+        if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     let elsewhere = kinds.groups_with_kind(kind);
     let (what, help) = if defined.contains_key(&id.group_kind) {
-        let what = format!("kind {kind} of {api_version} is not served yet; its CustomResourceDefinition is in this commit");
+        let what = format!(
+            "kind {kind} of {api_version} is not served yet; its CustomResourceDefinition is in this commit"
+        );
         (what, "It is applied as soon as the API server serves it".to_owned())
     } else if kinds.silent_groups.contains(group) {
         let what = format!("the API group {group} did not answer, so kind {kind} is not known");
@@ -235,50 +264,70 @@ fn unserved(
         let what = format!("kind {kind} is not served as {api_version}");
         (what, format!("Write apiVersion: {}", join(group, &served.versions)))
     } else if !elsewhere.is_empty() {
-        (format!("{api_version} has no kind {kind}"), format!("Write apiVersion: {}", elsewhere.join(" or ")))
+        (
+            format!("{api_version} has no kind {kind}"),
+            format!("Write apiVersion: {}", elsewhere.join(" or ")),
+        )
     } else if let Some(nearest) = kinds.nearest_kind(kind) {
         (format!("this cluster has no kind {kind}"), format!("Did you mean {nearest}?"))
     } else {
-        let help = "Install the CustomResourceDefinition that defines it, or correct kind and apiVersion".to_owned();
+        let help =
+            "Install the CustomResourceDefinition that defines it, or correct kind and apiVersion"
+                .to_owned();
         (format!("this cluster has no kind {kind} of {api_version}"), help)
     };
     Some(Finding::error(what).at(location.cloned()).about(id).help(help))
 }
 
 fn join(group: &str, versions: &[String]) -> String {
-    let full = |version: &String| if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+    let full = |version: &String| {
+        if group.is_empty() { version.clone() } else { format!("{group}/{version}") }
+    };
     versions.iter().map(full).collect::<Vec<_>>().join(" or ")
 }
 
 /// Writes the namespace that the object really has: none if its kind is cluster-scoped.
 fn place(manifest: &mut Value, namespace: Option<&str>) {
-    let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
     match namespace {
-        Some(namespace) => metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned())),
+        Some(namespace) => {
+            metadata.insert("namespace".to_owned(), Value::String(namespace.to_owned()))
+        }
         None => metadata.shift_remove("namespace"),
     };
 }
 
 /// Kargo never takes over, and so never prunes, what it lives of.
-fn refuse_reserved(id: &ObjectId, context: &Context<'_>, location: Option<&Location>) -> Result<(), Box<Finding>> {
+fn refuse_reserved(
+    id: &ObjectId,
+    context: &Context<'_>,
+    location: Option<&Location>,
+) -> Result<(), Box<Finding>> {
     let group_kind = &id.group_kind;
     let own_definition = group_kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
         && id.name.ends_with(&format!(".{}", kargo_api::names::GROUP));
-    let own_namespace = group_kind.is("", "Namespace") && Some(id.name.as_str()) == context.reserved_namespace;
+    let own_namespace =
+        group_kind.is("", "Namespace") && Some(id.name.as_str()) == context.reserved_namespace;
     let inside = id.namespace.is_some() && id.namespace.as_deref() == context.reserved_namespace;
     if own_definition || own_namespace || inside {
         return Err(Box::new(
-            Finding::error(format!("{} belongs to Kargo's own installation and cannot be deployed by a KargoApp", id.short()))
-                .at(location.cloned())
-                .about(id)
-                .help("Take it out of the repository, or give it another name or namespace"),
+            Finding::error(format!(
+                "{} belongs to Kargo's own installation and cannot be deployed by a KargoApp",
+                id.short()
+            ))
+            .at(location.cloned())
+            .about(id)
+            .help("Take it out of the repository, or give it another name or namespace"),
         ));
     }
     Ok(())
 }
 
 fn same_object_twice(first: &Desired, second: &Desired) -> Finding {
-    let elsewhere = first.location.as_ref().map(|place| format!(", first in {place}")).unwrap_or_default();
+    let elsewhere =
+        first.location.as_ref().map(|place| format!(", first in {place}")).unwrap_or_default();
     Finding::error(format!("{} is defined twice{elsewhere}", second.id.short()))
         .at(second.location.clone())
         .about(&second.id)
@@ -289,9 +338,128 @@ fn namespaces_needed(objects: &IndexMap<ObjectId, Arc<Desired>>) -> Vec<String> 
     let mut needed: Vec<String> = objects
         .keys()
         .filter_map(|id| id.namespace.clone())
-        .filter(|name| !objects.contains_key(&ObjectId::new(GroupKind::new("", "Namespace"), None, name)))
+        .filter(|name| {
+            !objects.contains_key(&ObjectId::new(GroupKind::new("", "Namespace"), None, name))
+        })
         .collect();
     needed.sort();
     needed.dedup();
     needed
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn prepare(objects: &[Value], app_namespace: &str) -> Result<Rendered, Vec<Finding>> {
+        let names: Vec<String> =
+            (0..objects.len()).map(|number| format!("{number}.yaml")).collect();
+        let files = names.iter().cloned().zip(objects.iter().map(Value::to_string));
+        let list = ("kustomization.yaml".to_owned(), format!("resources: {names:?}"));
+        let tree: kustomize::MemoryTree = files.chain([list]).collect();
+        let build =
+            kustomize::build(&tree, "", &kustomize::Options::default()).result.expect("it builds");
+        let mut kinds = Kinds::default();
+        kinds.insert(GroupKind::new("", "ConfigMap"), "v1", "configmaps", true, true);
+        kinds.insert(GroupKind::new("", "Namespace"), "v1", "namespaces", false, true);
+        let definitions = "customresourcedefinitions";
+        kinds.insert(
+            GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition"),
+            "v1",
+            definitions,
+            false,
+            true,
+        );
+        let app = AppKey { namespace: app_namespace.to_owned(), name: "shop".to_owned() };
+        let reserved_namespace = Some("kargo-system");
+        let context = Context {
+            installation: "test",
+            app: &app,
+            revision: "abc",
+            kinds: &kinds,
+            reserved_namespace,
+        };
+        Rendered::prepare(build, Vec::new(), &context)
+    }
+
+    fn object(api_version: &str, kind: &str, name: &str) -> Value {
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
+    }
+
+    #[test]
+    fn what_names_no_namespace_goes_to_the_apps_own() {
+        let rendered =
+            prepare(&[object("v1", "ConfigMap", "a"), object("v1", "Namespace", "n")], "team")
+                .expect("fine");
+        let namespaces: Vec<Option<&str>> =
+            rendered.objects().map(|desired| desired.id().namespace.as_deref()).collect();
+        assert_eq!(namespaces, [Some("team"), None]);
+        assert_eq!(rendered.namespaces_needed(), ["team"]);
+    }
+
+    #[test]
+    fn a_namespace_of_the_set_itself_is_not_created_beside_it() {
+        let rendered =
+            prepare(&[object("v1", "ConfigMap", "a"), object("v1", "Namespace", "team")], "team")
+                .expect("fine");
+        assert_eq!(rendered.namespaces_needed(), [""; 0]);
+    }
+
+    #[test]
+    fn the_digest_changes_with_the_content_and_with_nothing_else() {
+        let digest = |value: &str| {
+            let mut config = object("v1", "ConfigMap", "a");
+            config["data"] = json!({"key": value});
+            prepare(&[config], "team").expect("fine").digest().to_owned()
+        };
+        assert_eq!(digest("1"), digest("1"));
+        assert_ne!(digest("1"), digest("2"));
+    }
+
+    #[rstest]
+    #[case::own_definition(
+        object(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            "kargoapps.kargo.krampoline.io"
+        ),
+        "team"
+    )]
+    #[case::own_namespace(object("v1", "Namespace", "kargo-system"), "team")]
+    #[case::inside_the_own_namespace(object("v1", "ConfigMap", "kargo-inventory"), "kargo-system")]
+    fn what_kargo_lives_of_is_refused(#[case] object: Value, #[case] app_namespace: &str) {
+        let errors = prepare(&[object], app_namespace).expect_err("it is Kargo's own");
+        assert!(errors[0].what.contains("belongs to Kargo's own installation"), "{}", errors[0]);
+    }
+
+    /// The build sees two namespaces; in the cluster it is one object.
+    #[test]
+    fn the_same_object_twice_is_an_error() {
+        let mut explicit = object("v1", "ConfigMap", "a");
+        explicit["metadata"]["namespace"] = json!("team");
+        let errors =
+            prepare(&[object("v1", "ConfigMap", "a"), explicit], "team").expect_err("twice");
+        assert!(errors[0].what.contains("is defined twice"), "{}", errors[0]);
+    }
+
+    #[rstest]
+    #[case::unknown("example.com/v1", "Widget", "this cluster has no kind Widget")]
+    #[case::another_version("v2", "ConfigMap", "is not served as v2")]
+    #[case::another_group("example.com/v1", "ConfigMap", "has no kind ConfigMap")]
+    #[case::mistyped("v1", "ConfgMap", "this cluster has no kind ConfgMap")]
+    fn a_kind_that_is_not_served_is_said_and_does_not_fail_the_others(
+        #[case] api_version: &str,
+        #[case] kind: &str,
+        #[case] what: &str,
+    ) {
+        let objects = [object("v1", "ConfigMap", "good"), object(api_version, kind, "odd")];
+        let rendered = prepare(&objects, "team").expect("the others are fine");
+        let said: Vec<Option<&Finding>> =
+            rendered.objects().map(|desired| desired.unserved()).collect();
+        assert!(said[0].is_none());
+        assert!(said[1].is_some_and(|finding| finding.what.contains(what)), "{said:?}");
+    }
 }

@@ -79,7 +79,17 @@ mod tests {
     #[test]
     fn the_order_of_keys_does_not_matter_and_everything_else_does() {
         assert_eq!(of(&json!({"a": 1, "b": [2]})), of(&json!({"b": [2], "a": 1})));
-        let different = [json!(1), json!("1"), json!([1]), json!({"1": 1}), json!(null), json!(true), json!("true"), json!(["a", "b"]), json!(["ab"])];
+        let different = [
+            json!(1),
+            json!("1"),
+            json!([1]),
+            json!({"1": 1}),
+            json!(null),
+            json!(true),
+            json!("true"),
+            json!(["a", "b"]),
+            json!(["ab"]),
+        ];
         for (index, left) in different.iter().enumerate() {
             for right in &different[index + 1..] {
                 assert_ne!(of(left), of(right), "{left} {right}");

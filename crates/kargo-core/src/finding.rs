@@ -63,10 +63,9 @@ impl Finding {
 
     /// What and help as sentences, without the place.
     pub fn sentence(&self) -> String {
-        let stop = |text: &str| if text.ends_with(['.', '?', '!']) { "" } else { "." };
         match &self.help {
-            Some(help) => format!("{}{} {help}{}", self.what, stop(&self.what), stop(help)),
-            None => format!("{}{}", self.what, stop(&self.what)),
+            Some(help) => format!("{} {}", sentence(&self.what), sentence(help)),
+            None => sentence(&self.what),
         }
     }
 
@@ -78,6 +77,16 @@ impl Finding {
             message: self.sentence(),
         }
     }
+}
+
+/// A whole sentence. Names and values in it come from strangers: control characters could steer a terminal.
+fn sentence(text: &str) -> String {
+    let mut sentence: String =
+        text.chars().map(|letter| if letter.is_control() { '·' } else { letter }).collect();
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// `file:line:column: what. help.`, or `Kind/name: what. help.` where no file is known.

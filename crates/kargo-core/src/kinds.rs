@@ -30,7 +30,14 @@ pub struct Kinds {
 
 impl Kinds {
     /// Adds a kind, or a version of it.
-    pub fn insert(&mut self, group_kind: GroupKind, version: &str, plural: &str, namespaced: bool, watchable: bool) {
+    pub fn insert(
+        &mut self,
+        group_kind: GroupKind,
+        version: &str,
+        plural: &str,
+        namespaced: bool,
+        watchable: bool,
+    ) {
         let kind = self.served.entry(group_kind).or_insert_with(|| ServedKind {
             plural: plural.to_owned(),
             namespaced,
@@ -49,7 +56,8 @@ impl Kinds {
 
     /// Whether this version of the kind is served.
     pub fn serves(&self, group: &str, version: &str, kind: &str) -> bool {
-        self.get(&GroupKind::new(group, kind)).is_some_and(|kind| kind.versions.iter().any(|known| known == version))
+        self.get(&GroupKind::new(group, kind))
+            .is_some_and(|kind| kind.versions.iter().any(|known| known == version))
     }
 
     /// All kinds that can be listed.
@@ -65,7 +73,11 @@ impl Kinds {
             .filter(|(group_kind, _)| group_kind.kind == kind)
             .filter_map(|(group_kind, served)| {
                 let version = served.versions.first()?;
-                Some(if group_kind.group.is_empty() { version.clone() } else { format!("{}/{version}", group_kind.group) })
+                Some(if group_kind.group.is_empty() {
+                    version.clone()
+                } else {
+                    format!("{}/{version}", group_kind.group)
+                })
             })
             .collect();
         found.sort();
@@ -76,7 +88,15 @@ impl Kinds {
     pub fn nearest_kind(&self, kind: &str) -> Option<&str> {
         self.served
             .keys()
-            .map(|group_kind| (strsim::damerau_levenshtein(&group_kind.kind.to_lowercase(), &kind.to_lowercase()), group_kind))
+            .map(|group_kind| {
+                (
+                    strsim::damerau_levenshtein(
+                        &group_kind.kind.to_lowercase(),
+                        &kind.to_lowercase(),
+                    ),
+                    group_kind,
+                )
+            })
             .filter(|(distance, _)| *distance <= 2)
             .min_by(|left, right| left.0.cmp(&right.0).then_with(|| left.1.cmp(right.1)))
             .map(|(_, group_kind)| group_kind.kind.as_str())
@@ -101,4 +121,96 @@ pub fn defined_by<'a>(objects: impl Iterator<Item = &'a Value>) -> HashMap<Group
             Some((GroupKind::new(group, kind), namespaced))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn served() -> Kinds {
+        let mut kinds = Kinds::default();
+        kinds.insert(GroupKind::new("apps", "Deployment"), "v1", "deployments", true, true);
+        kinds.insert(
+            GroupKind::new("autoscaling", "HorizontalPodAutoscaler"),
+            "v2",
+            "horizontalpodautoscalers",
+            true,
+            true,
+        );
+        kinds.insert(
+            GroupKind::new("autoscaling", "HorizontalPodAutoscaler"),
+            "v1",
+            "horizontalpodautoscalers",
+            true,
+            true,
+        );
+        kinds.insert(GroupKind::new("", "Binding"), "v1", "bindings", true, false);
+        kinds
+    }
+
+    #[rstest]
+    #[case("apps", "v1", "Deployment", true)]
+    #[case("apps", "v1beta1", "Deployment", false)]
+    #[case("extensions", "v1", "Deployment", false)]
+    #[case("autoscaling", "v1", "HorizontalPodAutoscaler", true)]
+    fn a_version_is_served_or_not(
+        #[case] group: &str,
+        #[case] version: &str,
+        #[case] kind: &str,
+        #[case] is_served: bool,
+    ) {
+        assert_eq!(served().serves(group, version, kind), is_served);
+    }
+
+    #[test]
+    fn the_servers_preferred_version_comes_first() {
+        let kinds = served();
+        let kind = kinds
+            .get(&GroupKind::new("autoscaling", "HorizontalPodAutoscaler"))
+            .expect("it is served");
+        assert_eq!(kind.versions, ["v2", "v1"]);
+    }
+
+    #[test]
+    fn what_cannot_be_watched_is_not_listed() {
+        assert!(!served().watchable().any(|group_kind| group_kind.kind == "Binding"));
+    }
+
+    #[rstest]
+    #[case("Deploymnet", Some("Deployment"))]
+    #[case("deployment", Some("Deployment"))]
+    #[case("Widget", None)]
+    fn a_mistyped_kind_has_a_nearest_one(#[case] typed: &str, #[case] nearest: Option<&str>) {
+        assert_eq!(served().nearest_kind(typed), nearest);
+    }
+
+    #[test]
+    fn a_kind_is_found_in_other_groups() {
+        assert_eq!(served().groups_with_kind("Deployment"), ["apps/v1"]);
+    }
+
+    #[test]
+    fn definitions_say_which_kinds_they_add() {
+        let definition = |kind: &str, scope: &str| {
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                   "spec": {"group": "example.com", "names": {"kind": kind}, "scope": scope}})
+        };
+        let objects = [
+            definition("Widget", "Namespaced"),
+            definition("Fleet", "Cluster"),
+            json!({"kind": "ConfigMap"}),
+        ];
+        let defined = defined_by(objects.iter());
+        assert_eq!(defined.len(), 2);
+        assert_eq!(
+            (
+                defined[&GroupKind::new("example.com", "Widget")],
+                defined[&GroupKind::new("example.com", "Fleet")]
+            ),
+            (true, false)
+        );
+    }
 }

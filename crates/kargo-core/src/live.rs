@@ -71,7 +71,8 @@ impl Live {
     pub fn observe(object: &Value, installation: &str) -> Option<Self> {
         let id = ObjectId::of(object)?;
         let metadata = object.get("metadata")?;
-        let annotation = |key: &str| metadata.get("annotations").and_then(|map| map.get(key)?.as_str());
+        let annotation =
+            |key: &str| metadata.get("annotations").and_then(|map| map.get(key)?.as_str());
         let entry = Entry::of(object);
         let mark = marks::read(object, installation, &id, entry.as_ref());
         let health = health::health(object);
@@ -142,5 +143,114 @@ impl KeptEntry {
                 .is_some_and(|entry| entry.covers(desired.manifest())),
             Coverage::Known { digest, covers } => *covers && **digest == *desired.digest(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        desired::{Context, Rendered},
+        kinds::Kinds,
+        object::{AppKey, GroupKind},
+    };
+
+    fn desired(value: &str) -> Arc<Desired> {
+        let manifest = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": value}});
+        let files = [
+            ("kustomization.yaml", "resources: [a.yaml]".to_owned()),
+            ("a.yaml", manifest.to_string()),
+        ];
+        let tree = kustomize::MemoryTree::from_iter(files);
+        let build =
+            kustomize::build(&tree, "", &kustomize::Options::default()).result.expect("it builds");
+        let mut kinds = Kinds::default();
+        kinds.insert(GroupKind::new("", "ConfigMap"), "v1", "configmaps", true, true);
+        let app = AppKey { namespace: "team".to_owned(), name: "shop".to_owned() };
+        let context = Context {
+            installation: "test",
+            app: &app,
+            revision: "abc",
+            kinds: &kinds,
+            reserved_namespace: None,
+        };
+        let rendered = Rendered::prepare(build, Vec::new(), &context).expect("it can be prepared");
+        let object = rendered.objects().next().expect("one object");
+        Arc::clone(object)
+    }
+
+    /// What the API server stores of it, with an entry that owns these fields of `data`.
+    fn stored(desired: &Desired, version: &str, owned: &Value) -> Live {
+        let mut object = desired.manifest().clone();
+        let fields = |field: &str| -> Value {
+            let keys = object["metadata"][field].as_object().expect("a map").keys();
+            keys.map(|key| (format!("f:{key}"), json!({}))).collect()
+        };
+        let metadata =
+            json!({"f:labels": fields("labels"), "f:annotations": fields("annotations")});
+        object["metadata"]["uid"] = json!("uid-1");
+        object["metadata"]["resourceVersion"] = json!(version);
+        object["metadata"]["managedFields"] = json!([{"manager": "kargo", "operation": "Apply", "apiVersion": "v1",
+            "fieldsV1": {"f:metadata": metadata, "f:data": owned}}]);
+        Live::observe(&object, "test").expect("an object")
+    }
+
+    #[test]
+    fn what_was_applied_and_is_owned_is_intact() {
+        let desired = desired("1");
+        assert!(stored(&desired, "5", &json!({"f:key": {}})).is_intact(&desired));
+    }
+
+    #[test]
+    fn a_field_that_was_taken_from_us_is_drift_before_and_after_the_comparison_is_kept() {
+        let desired = desired("1");
+        let mut live = stored(&desired, "5", &json!({"f:other": {}}));
+        assert!(!live.is_intact(&desired));
+        live.settle(&desired, None);
+        assert!(!live.is_intact(&desired));
+    }
+
+    #[test]
+    fn another_desired_state_is_not_what_stands() {
+        let (old, new) = (desired("1"), desired("2"));
+        let mut live = stored(&old, "5", &json!({"f:key": {}}));
+        live.settle(&old, None);
+        assert!(live.is_intact(&old) && !live.is_intact(&new));
+    }
+
+    /// A custom resource's schema may drop a field that was sent; that is not drift, neither then nor later.
+    #[test]
+    fn the_answer_to_an_apply_is_the_measure_of_later_events() {
+        let desired = desired("1");
+        let pruned = json!({});
+        let mut answer = stored(&desired, "5", &pruned);
+        answer.settle_applied(&desired);
+        assert!(answer.is_intact(&desired));
+        let mut later = stored(&desired, "6", &pruned);
+        later.settle(&desired, Some(&answer));
+        assert!(later.is_intact(&desired));
+        let mut taken = stored(&desired, "7", &json!({"f:other": {}}));
+        taken.settle(&desired, Some(&later));
+        assert!(!taken.is_intact(&desired));
+    }
+
+    #[test]
+    fn what_is_going_is_not_intact() {
+        let desired = desired("1");
+        let mut live = stored(&desired, "5", &json!({"f:key": {}}));
+        live.deleting = true;
+        assert!(!live.is_intact(&desired));
+    }
+
+    #[test]
+    fn what_has_no_uid_is_no_object_and_an_odd_version_is_zero() {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}});
+        assert!(Live::observe(&object, "test").is_none());
+        let odd = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "u", "resourceVersion": "x"}});
+        assert_eq!(Live::observe(&odd, "test").map(|live| live.resource_version), Some(0));
     }
 }

@@ -55,13 +55,16 @@ pub enum Mark {
 pub fn read(object: &Value, installation: &str, id: &ObjectId, entry: Option<&Entry>) -> Mark {
     let metadata = object.get("metadata");
     let text = |field: &str, key: &str| {
-        metadata.and_then(|metadata| metadata.get(field)?.get(key)?.as_str()).filter(|text| !text.is_empty())
+        metadata
+            .and_then(|metadata| metadata.get(field)?.get(key)?.as_str())
+            .filter(|text| !text.is_empty())
     };
     let ours = (|| {
         let namespace = text("labels", names::APP_NAMESPACE_LABEL)?;
         let name = text("labels", names::APP_NAME_LABEL)?;
         (text("labels", names::INSTALLATION_LABEL)? == installation).then_some(())?;
-        (text("annotations", names::IDENTITY_ANNOTATION)? == identity(installation, id)).then_some(())?;
+        (text("annotations", names::IDENTITY_ANNOTATION)? == identity(installation, id))
+            .then_some(())?;
         let entry = entry?;
         let owned = entry.owns(&["metadata", "labels", names::INSTALLATION_LABEL])
             && entry.owns(&["metadata", "labels", names::APP_NAMESPACE_LABEL])
@@ -70,4 +73,68 @@ pub fn read(object: &Value, installation: &str, id: &ObjectId, entry: Option<&En
         owned.then(|| AppKey { namespace: namespace.to_owned(), name: name.to_owned() })
     })();
     ours.map_or(Mark::Foreign, Mark::Ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::object::GroupKind;
+
+    /// A config map that carries all marks, and our entry that owns them.
+    fn marked() -> Value {
+        let id = ObjectId::new(GroupKind::new("", "ConfigMap"), Some("team"), "a");
+        let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "team"}});
+        mark(
+            &mut object,
+            "test",
+            &AppKey { namespace: "team".to_owned(), name: "shop".to_owned() },
+            &id,
+        );
+        object["metadata"]["managedFields"] = json!([{
+            "manager": "kargo", "operation": "Apply", "apiVersion": "v1",
+            "fieldsV1": {"f:metadata": {
+                "f:labels": {format!("f:{}", names::INSTALLATION_LABEL): {}, format!("f:{}", names::APP_NAMESPACE_LABEL): {}, format!("f:{}", names::APP_NAME_LABEL): {}},
+                "f:annotations": {format!("f:{}", names::IDENTITY_ANNOTATION): {}},
+            }},
+        }]);
+        object
+    }
+
+    fn is_ours(object: &Value) -> bool {
+        let id = ObjectId::of(object).expect("an object");
+        matches!(read(object, "test", &id, Entry::of(object).as_ref()), Mark::Ours(_))
+    }
+
+    #[test]
+    fn an_object_with_every_mark_is_ours() {
+        assert!(is_ours(&marked()));
+    }
+
+    #[rstest]
+    #[case::restored_into_another_namespace("/metadata/namespace", json!("elsewhere"))]
+    #[case::copied_under_another_name("/metadata/name", json!("b"))]
+    #[case::copied_to_another_kind("/kind", json!("Secret"))]
+    #[case::of_another_installation("/metadata/labels/kargo.krampoline.io~1installation", json!("other"))]
+    #[case::without_an_app("/metadata/labels/kargo.krampoline.io~1app", json!(""))]
+    #[case::without_an_identity("/metadata/annotations/kargo.krampoline.io~1identity", json!(null))]
+    #[case::not_applied_by_us("/metadata/managedFields/0/manager", json!("kubectl"))]
+    #[case::not_applied_at_all("/metadata/managedFields/0/operation", json!("Update"))]
+    #[case::only_its_status_applied_by_us("/metadata/managedFields/0/subresource", json!("status"))]
+    #[case::labels_taken_over("/metadata/managedFields/0/fieldsV1/f:metadata/f:labels", json!({"f:x": {}}))]
+    #[case::identity_taken_over("/metadata/managedFields/0/fieldsV1/f:metadata/f:annotations", json!({"f:x": {}}))]
+    #[case::without_managed_fields("/metadata/managedFields", json!(null))]
+    fn anything_less_is_not(#[case] pointer: &str, #[case] value: Value) {
+        let mut object = marked();
+        match (object.pointer_mut(pointer), pointer.rsplit_once('/')) {
+            (Some(place), _) => *place = value,
+            (None, Some((parent, key))) => {
+                object.pointer_mut(parent).expect("a parent")[key] = value;
+            }
+            (None, None) => panic!("{pointer} is no pointer"),
+        }
+        assert!(!is_ours(&object));
+    }
 }

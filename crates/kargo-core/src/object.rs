@@ -60,7 +60,8 @@ impl ObjectId {
         let (group, _) = group_version(object.get("apiVersion")?.as_str()?);
         let kind = object.get("kind")?.as_str()?;
         let metadata = object.get("metadata")?;
-        let namespace = metadata.get("namespace").and_then(Value::as_str).filter(|text| !text.is_empty());
+        let namespace =
+            metadata.get("namespace").and_then(Value::as_str).filter(|text| !text.is_empty());
         Some(Self::new(GroupKind::new(group, kind), namespace, metadata.get("name")?.as_str()?))
     }
 
@@ -73,7 +74,13 @@ impl ObjectId {
 /// `group/Kind/namespace/name`: the form of the identity annotation and of refused claims.
 impl fmt::Display for ObjectId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}/{}", self.group_kind, self.namespace.as_deref().unwrap_or(""), self.name)
+        write!(
+            formatter,
+            "{}/{}/{}",
+            self.group_kind,
+            self.namespace.as_deref().unwrap_or(""),
+            self.name
+        )
     }
 }
 

@@ -25,7 +25,9 @@ impl Entry {
         let entries = object.get("metadata")?.get("managedFields")?.as_array()?;
         let ours = entries.iter().find(|entry| {
             let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or("");
-            text("manager") == FIELD_MANAGER && text("operation") == "Apply" && text("subresource").is_empty()
+            text("manager") == FIELD_MANAGER
+                && text("operation") == "Apply"
+                && text("subresource").is_empty()
         })?;
         Some(Self {
             api_version: ours.get("apiVersion")?.as_str()?.to_owned(),
@@ -35,7 +37,10 @@ impl Entry {
 
     /// An entry from its parts, as [`Entry::compact`] gave them.
     pub fn parse(api_version: &str, fields: &str) -> Option<Self> {
-        Some(Self { api_version: api_version.to_owned(), fields: serde_json::from_str(fields).ok()? })
+        Some(Self {
+            api_version: api_version.to_owned(),
+            fields: serde_json::from_str(fields).ok()?,
+        })
     }
 
     /// The field paths as JSON text, for keeping.
@@ -73,9 +78,16 @@ impl Entry {
             // The server tracks no ownership of who the object is.
             "apiVersion" | "kind" => true,
             "metadata" => value.as_object().is_some_and(|metadata| {
-                metadata.iter().filter(|(key, _)| !matches!(key.as_str(), "name" | "namespace" | "uid")).all(
-                    |(key, value)| covers_field(self.fields.get("f:metadata").unwrap_or(&Value::Null), key, value),
-                )
+                metadata
+                    .iter()
+                    .filter(|(key, _)| !matches!(key.as_str(), "name" | "namespace" | "uid"))
+                    .all(|(key, value)| {
+                        covers_field(
+                            self.fields.get("f:metadata").unwrap_or(&Value::Null),
+                            key,
+                            value,
+                        )
+                    })
             }),
             _ => covers_field(&self.fields, key, value),
         })
@@ -95,7 +107,9 @@ fn covers_field(parent: &Value, key: &str, value: &Value) -> bool {
 
 fn covers_value(node: &Value, value: &Value) -> bool {
     match value {
-        Value::Object(map) => is_leaf(node) || map.iter().all(|(key, value)| covers_field(node, key, value)),
+        Value::Object(map) => {
+            is_leaf(node) || map.iter().all(|(key, value)| covers_field(node, key, value))
+        }
         Value::Array(items) => is_leaf(node) || covers_list(node, items),
         _ => true,
     }
@@ -105,7 +119,9 @@ fn covers_list(node: &Value, items: &[Value]) -> bool {
     let Some(node) = node.as_object() else { return false };
     items.iter().enumerate().all(|(index, item)| match item {
         Value::Object(item) => covers_keyed_item(node, item, index),
-        scalar => node.contains_key(&format!("v:{scalar}")) || node.contains_key(&format!("i:{index}")),
+        scalar => {
+            node.contains_key(&format!("v:{scalar}")) || node.contains_key(&format!("i:{index}"))
+        }
     })
 }
 
@@ -125,10 +141,12 @@ fn covers_keyed_item(node: &Map<String, Value>, item: &Map<String, Value>, index
         Some((agreeing, fields))
     });
     let by_index = node.get(&format!("i:{index}")).map(|fields| (0, fields));
-    candidates.chain(by_index).filter(|(agreeing, _)| *agreeing > 0 || by_index.is_some()).any(|(_, fields)| {
-        let item = Value::Object(item.clone());
-        covers_value(fields, &item)
-    })
+    candidates.chain(by_index).filter(|(agreeing, _)| *agreeing > 0 || by_index.is_some()).any(
+        |(_, fields)| {
+            let item = Value::Object(item.clone());
+            covers_value(fields, &item)
+        },
+    )
 }
 
 #[cfg(test)]
@@ -169,14 +187,20 @@ mod tests {
     #[case::empty_map(json!({"f:spec": {"f:emptyDir": {}}}), json!({"emptyDir": {}}), true)]
     #[case::empty_list_leaves_no_trace(json!({"f:spec": {"f:a": {}}}), json!({"a": 1, "env": []}), true)]
     #[case::null_leaves_no_trace(json!({"f:spec": {"f:a": {}}}), json!({"a": 1, "b": null}), true)]
-    fn an_entry_covers_a_desired_object(#[case] fields: Value, #[case] spec: Value, #[case] covered: bool) {
-        let desired = json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec});
+    fn an_entry_covers_a_desired_object(
+        #[case] fields: Value,
+        #[case] spec: Value,
+        #[case] covered: bool,
+    ) {
+        let desired =
+            json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec});
         assert_eq!(entry(fields).covers(&desired), covered);
     }
 
     #[test]
     fn an_entry_in_another_version_covers_nothing() {
-        let desired = json!({"apiVersion": "v2", "kind": "X", "metadata": {"name": "x"}, "spec": {"a": 1}});
+        let desired =
+            json!({"apiVersion": "v2", "kind": "X", "metadata": {"name": "x"}, "spec": {"a": 1}});
         assert!(!entry(json!({"f:spec": {"f:a": {}}})).covers(&desired));
     }
 

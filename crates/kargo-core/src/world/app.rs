@@ -23,6 +23,7 @@ use crate::{
     desired::{Desired, Rendered},
     finding::Finding,
     object::{AppKey, ObjectId},
+    prune::Withdrawals,
 };
 
 /// How far the newest rendered set is on its way into the cluster.
@@ -49,6 +50,8 @@ pub(super) struct Deployment {
     pub(super) phase: Phase,
     /// It did not become healthy in time; stays until it does.
     pub(super) timed_out: bool,
+    /// A former process saw it become healthy, or run out of time.
+    pub(super) was_judged: bool,
     /// Objects that do not stand as rendered.
     pub(super) dirty: HashSet<ObjectId>,
     /// Objects that are not healthy.
@@ -65,6 +68,8 @@ pub(super) struct Deployment {
     pub(super) kept: Vec<ObjectId>,
     /// How often an object was put back, for a lower rate when something fights.
     pub(super) repairs: HashMap<ObjectId, Repairs>,
+    /// Objects that stood as rendered, do not any more, and have not been sent again yet.
+    pub(super) drifted: HashSet<ObjectId>,
 }
 
 /// A refusal of the API server, and when to try again.
@@ -97,7 +102,10 @@ pub(super) struct Retry<T> {
 
 /// One app.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact about the app, not a state")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact about the app, not a state"
+)]
 pub(super) struct App {
     pub(super) key: AppKey,
     pub(super) uid: String,
@@ -108,6 +116,7 @@ pub(super) struct App {
     pub(super) deleting: bool,
     pub(super) has_finalizer: bool,
     pub(super) finalizer_in_flight: bool,
+    pub(super) finalizer_retry_at: Option<Duration>,
 
     pub(super) subscribed: Option<Subscription>,
     pub(super) tip: Option<String>,
@@ -120,8 +129,12 @@ pub(super) struct App {
     pub(super) spoken: bool,
 
     pub(super) deployment: Option<Deployment>,
-    pub(super) apply_in_flight: bool,
-    pub(super) prune_in_flight: bool,
+    /// The branch that the deployment came from.
+    pub(super) deployed_branch: String,
+    /// The number of the apply that is under way.
+    pub(super) applying: Option<u64>,
+    /// By it, what a newer commit wants is taken back from the prune that is under way.
+    pub(super) pruning: Option<Withdrawals>,
     pub(super) prune_failure: Option<Retry<Vec<Finding>>>,
 
     /// The status as it is stored.
@@ -130,6 +143,7 @@ pub(super) struct App {
     /// Since when a verdict that is only progress has not been written.
     pub(super) verdict_waits_since: Option<Duration>,
     pub(super) status_retry_at: Option<Duration>,
+    pub(super) status_attempts: u32,
     /// Of what people have been told already.
     pub(super) told: super::verdict::Told,
 }
@@ -147,6 +161,7 @@ impl App {
             deleting: false,
             has_finalizer: false,
             finalizer_in_flight: false,
+            finalizer_retry_at: None,
             subscribed: None,
             tip: None,
             source_failure: None,
@@ -155,14 +170,16 @@ impl App {
             kinds_version: 0,
             spoken: false,
             deployment: None,
-            apply_in_flight: false,
-            prune_in_flight: false,
+            deployed_branch: String::new(),
+            applying: None,
+            pruning: None,
             prune_failure: None,
             told: super::verdict::Told::from_status(&stored),
             stored,
             writing: None,
             verdict_waits_since: None,
             status_retry_at: None,
+            status_attempts: 0,
         };
         app.take(seen);
         app
@@ -182,10 +199,15 @@ impl App {
         asked
     }
 
+    fn secret(&self) -> Option<String> {
+        self.spec.source.secret_ref.as_ref().map(|secret| secret.name.clone())
+    }
+
     /// What is followed for this spec.
     pub(super) fn subscription(&self) -> Subscription {
         Subscription {
             repo_url: self.spec.source.repo_url.clone(),
+            secret: self.secret(),
             branch: self.spec.source.branch.clone(),
             interval: self.spec.source.interval.duration(),
         }
@@ -195,10 +217,32 @@ impl App {
     pub(super) fn wanted_load(&self) -> Option<LoadRequest> {
         Some(LoadRequest {
             repo_url: self.spec.source.repo_url.clone(),
+            secret: self.secret(),
             commit: self.tip.clone()?,
             path: self.spec.source.path.clone(),
             target_namespace: self.spec.target_namespace.clone(),
             kinds_version: self.kinds_version,
+        })
+    }
+
+    /// Whether a deployment, or a failure, is about what the spec asks for now; the commit may be an older one.
+    pub(super) fn is_about_the_spec(&self, deployment: &Deployment) -> bool {
+        if self.source_failure.is_some() {
+            return true;
+        }
+        let Some(wanted) = self.wanted_load() else { return false };
+        let failed = self.load_failure.as_ref().is_some_and(|retry| retry.what.0 == wanted);
+        let (commit, kinds_version) = (wanted.commit.clone(), wanted.kinds_version);
+        let same = LoadRequest { commit, kinds_version, ..deployment.request.clone() } == wanted;
+        failed || (same && self.deployed_branch == self.spec.source.branch)
+    }
+
+    /// Whether a commit is known that is neither deployed nor failed to load.
+    pub(super) fn has_news(&self, deployment: Option<&Deployment>) -> bool {
+        self.wanted_load().is_some_and(|wanted| {
+            let loaded = deployment.is_some_and(|deployment| deployment.request == wanted);
+            let failed = self.load_failure.as_ref().is_some_and(|retry| retry.what.0 == wanted);
+            !loaded && !failed
         })
     }
 
@@ -210,7 +254,9 @@ impl App {
         if let Some(retry) = &mut self.prune_failure {
             retry.at = Duration::ZERO;
         }
-        for failure in self.deployment.iter_mut().flat_map(|deployment| deployment.failures.values_mut()) {
+        for failure in
+            self.deployment.iter_mut().flat_map(|deployment| deployment.failures.values_mut())
+        {
             failure.retry_at = Duration::ZERO;
         }
     }
@@ -222,7 +268,9 @@ impl App {
 
     /// Whether the deletions of this commit are confirmed.
     pub(super) fn confirms(&self, revision: &str) -> bool {
-        self.confirmed_commit.as_deref().is_some_and(|commit| commit.len() >= 7 && revision.starts_with(commit))
+        self.confirmed_commit
+            .as_deref()
+            .is_some_and(|commit| commit.len() >= 7 && revision.starts_with(commit))
     }
 }
 

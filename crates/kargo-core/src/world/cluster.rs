@@ -94,7 +94,11 @@ impl Cluster {
     }
 
     /// The objects of a kind that are known and that a list did not contain.
-    pub(super) fn missing_from(&self, group_kind: &GroupKind, listed: &HashSet<&str>) -> Vec<(ObjectId, String)> {
+    pub(super) fn missing_from(
+        &self,
+        group_kind: &GroupKind,
+        listed: &HashSet<&str>,
+    ) -> Vec<(ObjectId, String)> {
         self.objects
             .values()
             .filter(|live| live.id.group_kind == *group_kind && !listed.contains(live.uid.as_str()))

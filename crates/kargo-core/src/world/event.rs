@@ -34,7 +34,8 @@ pub struct SeenApp {
 impl SeenApp {
     /// Takes a `KargoApp` from the API server.
     pub fn of(app: KargoApp) -> Option<Self> {
-        let key = AppKey { namespace: app.metadata.namespace.clone()?, name: app.metadata.name.clone()? };
+        let key =
+            AppKey { namespace: app.metadata.namespace.clone()?, name: app.metadata.name.clone()? };
         Some(Self { key, app: Box::new(app) })
     }
 
@@ -67,6 +68,8 @@ pub struct Failure {
 pub struct LoadRequest {
     /// The repository.
     pub repo_url: String,
+    /// The name of the Secret with what the repository asks for.
+    pub secret: Option<String>,
     /// The commit.
     pub commit: String,
     /// The folder.
@@ -82,6 +85,8 @@ pub struct LoadRequest {
 pub struct Subscription {
     /// The repository.
     pub repo_url: String,
+    /// The name of the Secret with what the repository asks for.
+    pub secret: Option<String>,
     /// The branch.
     pub branch: String,
     /// Time between two requests.
@@ -174,7 +179,12 @@ pub enum Event {
         outcome: ApplyOutcome,
     },
     /// All objects of an apply were answered.
-    ApplyEnded(AppKey),
+    ApplyEnded {
+        /// The app.
+        app: AppKey,
+        /// The number of the apply.
+        run: u64,
+    },
     /// A prune ended.
     Pruned {
         /// The app.
@@ -190,7 +200,14 @@ pub enum Event {
         stored: bool,
     },
     /// The finalizer was set or taken off, or not.
-    FinalizerWritten(AppKey),
+    FinalizerWritten {
+        /// The app.
+        app: AppKey,
+        /// Whether it was to be there.
+        present: bool,
+        /// Whether it is stored.
+        stored: bool,
+    },
     /// Nothing but time has passed.
     Tick,
 }
@@ -221,6 +238,8 @@ pub enum Command {
     Apply {
         /// The app.
         app: AppKey,
+        /// The number of the apply.
+        run: u64,
         /// What to send, each with the uid of the live object if there is one.
         objects: Vec<(Arc<Desired>, Option<String>)>,
         /// Namespaces to create first if nobody has.
@@ -232,6 +251,16 @@ pub enum Command {
         permit: PrunePermit,
         /// What to delete.
         candidates: Vec<Candidate>,
+    },
+    /// Take our marks off an object whose app is gone, so that nobody takes it for managed. Best effort; if
+    /// it succeeds, the object goes from the watch.
+    Unmark {
+        /// The app that is gone.
+        app: AppKey,
+        /// The object.
+        id: ObjectId,
+        /// The incarnation that was seen.
+        uid: String,
     },
     /// Write a status; answered by [`Event::StatusWritten`].
     WriteStatus {

@@ -23,11 +23,12 @@ impl World {
         if app.spec.deletion_policy == DeletionPolicy::Delete && !self.objects_are_gone(app, now) {
             return;
         }
-        self.settle_finalizer(app, false);
+        self.settle_finalizer(app, false, now);
     }
 
     fn objects_are_gone(&mut self, app: &mut App, now: Now) -> bool {
-        if app.prune_in_flight {
+        // What is still being sent would be left behind.
+        if app.pruning.is_some() || app.applying.is_some() {
             return false;
         }
         if let Some(retry) = &app.prune_failure {
@@ -44,8 +45,13 @@ impl World {
         if candidates.is_empty() {
             return true;
         }
-        app.prune_in_flight = true;
-        self.commands.push(Command::Prune { permit: PrunePermit::for_deleted_app(&app.key), candidates });
+        // Another app may want one of them and not have said so since the start.
+        if !self.apps.values().all(|other| other.deleting || other.spoken) {
+            return false;
+        }
+        let permit = PrunePermit::for_deleted_app(&app.key);
+        app.pruning = Some(permit.withdrawals());
+        self.commands.push(Command::Prune { permit, candidates });
         false
     }
 }

@@ -37,13 +37,16 @@ impl World {
         } else {
             self.follow(&mut app);
             let finalizer = app.spec.deletion_policy == DeletionPolicy::Delete;
-            if self.started && self.settle_finalizer(&mut app, finalizer) {
+            if self.started {
+                // Loading writes nothing, and others wait for what this app has to say.
                 self.load(&mut app, now);
-                self.deploy(&mut app, now);
+                if self.settle_finalizer(&mut app, finalizer, now) {
+                    self.deploy(&mut app, now);
+                }
             }
             self.report(&mut app, now);
         }
-        self.set_timer(&app);
+        self.set_timer(&app, now);
         self.apps.insert(key.clone(), app);
     }
 
@@ -60,19 +63,25 @@ impl World {
         if other_source {
             app.tip = None;
             app.source_failure = None;
+            app.loading = None;
         }
         app.subscribed = Some(wanted.clone());
         self.commands.push(Command::Subscribe(app.key.clone(), wanted));
     }
 
     /// Brings the finalizer in line; true if it is.
-    pub(super) fn settle_finalizer(&mut self, app: &mut App, present: bool) -> bool {
+    pub(super) fn settle_finalizer(&mut self, app: &mut App, present: bool, now: Now) -> bool {
         if app.has_finalizer == present {
             return true;
         }
-        if !app.finalizer_in_flight {
+        let retry_later = app.finalizer_retry_at.is_some_and(|at| now.monotonic < at);
+        if !app.finalizer_in_flight && !retry_later {
             app.finalizer_in_flight = true;
-            self.commands.push(Command::WriteFinalizer { app: app.key.clone(), uid: app.uid.clone(), present });
+            self.commands.push(Command::WriteFinalizer {
+                app: app.key.clone(),
+                uid: app.uid.clone(),
+                present,
+            });
         }
         false
     }
@@ -89,8 +98,11 @@ impl World {
             return;
         }
         app.loading = Some(wanted.clone());
-        let same_spec = |old: &&Deployment| LoadRequest { commit: wanted.commit.clone(), ..old.request.clone() } == wanted;
-        let previous = app.deployment.as_ref().filter(same_spec).map(|old| Arc::clone(&old.rendered));
+        let same_spec = |old: &&Deployment| {
+            LoadRequest { commit: wanted.commit.clone(), ..old.request.clone() } == wanted
+        };
+        let previous =
+            app.deployment.as_ref().filter(same_spec).map(|old| Arc::clone(&old.rendered));
         self.commands.push(Command::Load { app: app.key.clone(), request: wanted, previous });
     }
 
@@ -106,10 +118,11 @@ impl World {
     /// Sends what does not stand as rendered.
     fn send(&mut self, app: &mut App, deployment: &mut Deployment, now: Now) {
         deployment.note_unserved(app, now, &mut self.commands);
-        if app.apply_in_flight {
+        if app.applying.is_some() {
             return;
         }
-        let mut due: Vec<ObjectId> = deployment.due(now, |id| self.cluster.get(id).is_some_and(|live| live.deleting));
+        let mut due: Vec<ObjectId> =
+            deployment.due(now, |id| self.cluster.get(id).is_some_and(|live| live.deleting));
         if !self.track(deployment, &mut due, now) || due.is_empty() {
             return;
         }
@@ -120,8 +133,8 @@ impl World {
                 Some((desired, self.cluster.get(id).map(|live| live.uid.clone())))
             })
             .collect();
-        if deployment.phase != Phase::Applying {
-            for id in &due {
+        for id in &due {
+            if deployment.drifted.remove(id) {
                 deployment.note_repair(id, self.cluster.get(id).is_none(), now);
             }
         }
@@ -130,8 +143,15 @@ impl World {
         } else {
             Vec::new()
         };
-        app.apply_in_flight = true;
-        self.commands.push(Command::Apply { app: app.key.clone(), objects, namespaces });
+        self.runs += 1;
+        self.running.insert(self.runs);
+        app.applying = Some(self.runs);
+        self.commands.push(Command::Apply {
+            app: app.key.clone(),
+            run: self.runs,
+            objects,
+            namespaces,
+        });
     }
 
     /// Sees to it that every kind of the objects is watched before the first of them is created. False while
@@ -146,9 +166,12 @@ impl World {
                 Some(Tracking::Unavailable(finding)) => {
                     let finding = finding.clone();
                     for id in due.extract_if(.., |id| id.group_kind == group_kind) {
-                        let failure = ApplyFailure { finding: finding.clone().about(&id), transient: false };
+                        let failure =
+                            ApplyFailure { finding: finding.clone().about(&id), transient: false };
                         let retry_at = now.monotonic + super::PERMANENT_DELAY.0;
-                        deployment.failures.insert(id, ObjectFailure { failure, attempts: 0, retry_at });
+                        deployment
+                            .failures
+                            .insert(id, ObjectFailure { failure, attempts: 0, retry_at });
                     }
                     // Asked for again with the next attempt.
                     self.cluster.track(group_kind.clone(), Tracking::Requested);
@@ -168,7 +191,7 @@ impl World {
     fn advance(&mut self, app: &mut App, deployment: &mut Deployment, now: Now) -> bool {
         let next = match deployment.phase {
             Phase::Applying => {
-                if !deployment.dirty.is_empty() || app.apply_in_flight {
+                if !deployment.dirty.is_empty() || app.applying.is_some() {
                     return false;
                 }
                 match Applied::verify(&app.key, &deployment.rendered, |id| self.cluster.get(id)) {
@@ -177,7 +200,7 @@ impl World {
                 }
             }
             Phase::Observing { since } => {
-                if deployment.unhealthy.is_empty() {
+                if deployment.unhealthy.is_empty() || deployment.was_judged {
                     Phase::Pruning
                 } else if now.monotonic >= since + app.spec.sync.timeout.duration() {
                     deployment.timed_out = true;
@@ -211,7 +234,7 @@ impl World {
             return true;
         }
         let retry_later = app.prune_failure.as_ref().is_some_and(|retry| now.monotonic < retry.at);
-        if app.prune_in_flight || retry_later {
+        if app.pruning.is_some() || retry_later {
             return false;
         }
         let selection = prune::select(
@@ -226,36 +249,58 @@ impl World {
             app.prune_failure = None;
             return deployment.held.is_empty();
         }
-        if !self.may_prune(app) {
+        // What cannot be listed right now is not known to stand as it was rendered.
+        let is_listed =
+            |id: &ObjectId| self.cluster.tracking(&id.group_kind) == Some(&Tracking::Listed);
+        if !deployment.rendered.objects().all(|desired| is_listed(desired.id())) {
+            return false;
+        }
+        if !self.may_prune(app, deployment) {
             return false;
         }
         // Looked at again right now: something may have changed since the phase began.
-        let Ok(applied) = Applied::verify(&app.key, &deployment.rendered, |id| self.cluster.get(id)) else {
+        let Ok(applied) =
+            Applied::verify(&app.key, &deployment.rendered, |id| self.cluster.get(id))
+        else {
             return false;
         };
-        app.prune_in_flight = true;
         let permit = applied.permit(&app.key);
+        app.pruning = Some(permit.withdrawals());
         self.commands.push(Command::Prune { permit, candidates: selection.delete });
         false
     }
 
-    fn set_timer(&mut self, app: &App) {
+    /// What is due by now was looked at in this step: if it was not done, it waits for an event, not for time.
+    fn set_timer(&mut self, app: &App, now: Now) {
         let mut at: Vec<Duration> = Vec::new();
-        at.extend(app.load_failure.as_ref().filter(|_| app.loading.is_none()).map(|retry| retry.at));
-        at.extend(app.prune_failure.as_ref().filter(|_| !app.prune_in_flight).map(|retry| retry.at));
+        at.extend(
+            app.load_failure.as_ref().filter(|_| app.loading.is_none()).map(|retry| retry.at),
+        );
+        at.extend(
+            app.prune_failure.as_ref().filter(|_| app.pruning.is_none()).map(|retry| retry.at),
+        );
+        at.extend(app.finalizer_retry_at.filter(|_| !app.finalizer_in_flight));
         at.extend(app.status_retry_at.filter(|_| app.writing.is_none()));
         at.extend(app.verdict_waits_since.map(|since| since + super::verdict::PROGRESS_DELAY));
         if let Some(deployment) = &app.deployment {
-            if !app.apply_in_flight {
+            if app.applying.is_none() {
                 at.extend(deployment.failures.values().map(|failure| failure.retry_at));
-                at.extend(deployment.dirty.iter().filter_map(|id| deployment.repairs.get(id)).map(|repairs| repairs.not_before));
+                at.extend(
+                    deployment
+                        .dirty
+                        .iter()
+                        .filter_map(|id| deployment.repairs.get(id))
+                        .map(|repairs| repairs.not_before),
+                );
             }
             if let Phase::Observing { since } = deployment.phase {
                 at.push(since + app.spec.sync.timeout.duration());
             }
         }
         self.timers.retain(|(_, key)| *key != app.key);
-        if let Some(at) = at.into_iter().filter(|at| *at < Duration::MAX).min() {
+        if let Some(at) =
+            at.into_iter().filter(|at| *at > now.monotonic && *at < Duration::MAX).min()
+        {
             self.timers.insert((at, app.key.clone()));
         }
     }
@@ -273,6 +318,7 @@ impl Deployment {
             request,
             phase: Phase::Applying,
             timed_out: false,
+            was_judged: false,
             dirty: HashSet::new(),
             unhealthy: BTreeSet::new(),
             urls: BTreeMap::new(),
@@ -281,14 +327,17 @@ impl Deployment {
             held: Vec::new(),
             kept: Vec::new(),
             repairs,
+            drifted: HashSet::new(),
         }
     }
 
     /// Compares one object with what is desired of it.
     pub(super) fn look_at(&mut self, app: &AppKey, id: &ObjectId, live: Option<&Live>) {
         let Some(desired) = self.rendered.get(id) else { return };
-        let intact = live.is_some_and(|live| live.mark == Mark::Ours(app.clone()) && live.is_intact(desired));
-        if intact {
+        // An object of somebody else says nothing about this app, whatever state it is in.
+        let is_refused = self.refused.contains_key(id);
+        let live = live.filter(|live| !is_refused && live.mark == Mark::Ours(app.clone()));
+        if live.is_some_and(|live| live.is_intact(desired)) {
             self.dirty.remove(id);
             self.failures.remove(id);
         } else {
@@ -320,8 +369,12 @@ impl Deployment {
             .dirty
             .iter()
             .filter(|id| !self.refused.contains_key(id) && !is_deleting(id))
-            .filter(|id| self.failures.get(id).is_none_or(|failure| failure.retry_at <= now.monotonic))
-            .filter(|id| self.repairs.get(id).is_none_or(|repairs| repairs.not_before <= now.monotonic))
+            .filter(|id| {
+                self.failures.get(id).is_none_or(|failure| failure.retry_at <= now.monotonic)
+            })
+            .filter(|id| {
+                self.repairs.get(id).is_none_or(|repairs| repairs.not_before <= now.monotonic)
+            })
             .filter(|id| self.rendered.get(id).is_some_and(|desired| desired.unserved().is_none()))
             .cloned()
             .collect();
@@ -340,10 +393,16 @@ impl Deployment {
                 continue;
             }
             let attempts = before.map_or(0, |failure| failure.attempts + 1);
-            let delay = super::backoff(&app.key, attempts, super::TRANSIENT_DELAY.0 * 4, super::TRANSIENT_DELAY.1);
+            let delay = super::backoff(
+                &app.key,
+                attempts,
+                super::TRANSIENT_DELAY.0 * 4,
+                super::TRANSIENT_DELAY.1,
+            );
             let failure = ApplyFailure { finding: finding.clone(), transient: false };
             let retry_at = now.monotonic + delay;
-            self.failures.insert(desired.id().clone(), ObjectFailure { failure, attempts, retry_at });
+            self.failures
+                .insert(desired.id().clone(), ObjectFailure { failure, attempts, retry_at });
             look_again = true;
         }
         if look_again {
@@ -353,7 +412,8 @@ impl Deployment {
 
     /// Notes which incarnation of a desired object went.
     pub(super) fn note_gone(&mut self, id: &ObjectId, uid: &str, now: Now) {
-        self.repairs.entry(id.clone()).or_insert_with(|| Repairs::new(now)).gone_uid = Some(uid.to_owned());
+        self.repairs.entry(id.clone()).or_insert_with(|| Repairs::new(now)).gone_uid =
+            Some(uid.to_owned());
     }
 
     /// Counts the times that an object is put back.
@@ -385,6 +445,12 @@ impl Deployment {
 
 impl Repairs {
     fn new(now: Now) -> Self {
-        Self { count: 0, since: now.monotonic, not_before: now.monotonic, pending: false, gone_uid: None }
+        Self {
+            count: 0,
+            since: now.monotonic,
+            not_before: now.monotonic,
+            pending: false,
+            gone_uid: None,
+        }
     }
 }

@@ -1,0 +1,163 @@
+//! The rules of safety, checked at every deletion.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kargo_api::names;
+use kargo_core::{
+    bands,
+    desired::Rendered,
+    object::{AppKey, ObjectId},
+    prune::{Candidate, PrunePermit},
+    world::event::{Command, Event, LoadRequest},
+};
+
+use super::{
+    server::{Server, observe},
+    shell::Work,
+};
+
+/// What every app is known to want: its newest set that was rendered successfully.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    newest: BTreeMap<AppKey, Newest>,
+    /// What is being loaded. The answer to anything else is of an app that had the same name.
+    loading: BTreeMap<AppKey, LoadRequest>,
+}
+
+#[derive(Debug)]
+struct Newest {
+    rendered: Arc<Rendered>,
+    /// Nobody can know after a crash that the app wanted these: neither mark nor status said so.
+    forgotten: BTreeSet<ObjectId>,
+}
+
+impl Guard {
+    pub(crate) fn heard(&mut self, event: &Event) {
+        match event {
+            Event::Loaded { app, request, result: Ok(rendered) }
+                if self.loading.get(app) == Some(request) =>
+            {
+                let newest = Newest { rendered: Arc::clone(rendered), forgotten: BTreeSet::new() };
+                self.newest.insert(app.clone(), newest);
+            }
+            Event::AppGone(app) => {
+                self.newest.remove(app);
+                self.loading.remove(app);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn asked(&mut self, command: &Command) {
+        if let Command::Load { app, request, .. } = command {
+            self.loading.insert(app.clone(), request.clone());
+        }
+    }
+
+    /// What a process cannot know after a crash: who wanted what, where nothing durable says so.
+    pub(crate) fn forget_what_was_not_durable(&mut self, server: &Server) {
+        for (app, newest) in &mut self.newest {
+            let refused: BTreeSet<String> = server
+                .apps
+                .get(app)
+                .and_then(|stored| stored.status.as_ref())
+                .map(|status| {
+                    status.refused_claims.iter().map(|claim| claim.object.clone()).collect()
+                })
+                .unwrap_or_default();
+            for desired in newest.rendered.objects() {
+                let id = desired.id();
+                if server.owner(id).as_ref() != Some(app) && !refused.contains(&id.to_string()) {
+                    newest.forgotten.insert(id.clone());
+                }
+            }
+        }
+    }
+
+    /// The rule that a prune would break, if any.
+    pub(crate) fn judge(
+        &self,
+        permit: &PrunePermit,
+        candidates: &[Candidate],
+        server: &Server,
+    ) -> Option<String> {
+        let pruner = permit.app();
+        let app_deleted = permit.reason().contains("deletionPolicy");
+        for candidate in candidates {
+            for (app, newest) in &self.newest {
+                let alive = server
+                    .apps
+                    .get(app)
+                    .is_some_and(|stored| stored.metadata.deletion_timestamp.is_none());
+                if alive
+                    && newest.rendered.get(&candidate.id).is_some()
+                    && !newest.forgotten.contains(&candidate.id)
+                {
+                    return Some(format!(
+                        "I1: {} is pruned for {pruner} and is in the newest set of {app}",
+                        candidate.id
+                    ));
+                }
+            }
+        }
+        let confirmed = self.is_confirmed(pruner, server);
+        let without_consent = candidates.iter().find(|candidate| {
+            let allowed = server.get(&candidate.id).is_some_and(|object| {
+                object["metadata"]["annotations"][names::PRUNE_ANNOTATION] == "allowed"
+            });
+            bands::needs_consent_to_prune(&candidate.id.group_kind)
+                && !allowed
+                && (app_deleted || !confirmed)
+        });
+        if let Some(candidate) = without_consent {
+            return Some(format!("I4: {} is pruned without consent", candidate.id));
+        }
+        if app_deleted {
+            return None;
+        }
+        let Some(newest) = self.newest.get(pruner) else {
+            return Some(format!("I2: {pruner} prunes and has rendered nothing"));
+        };
+        let allow_empty = server.apps.get(pruner).is_some_and(|app| app.spec.sync.allow_empty);
+        if newest.rendered.is_empty() && !allow_empty {
+            return Some(format!("I3: {pruner} prunes for an empty set"));
+        }
+        let mut all = server.owned_by(pruner);
+        all.extend(newest.rendered.objects().map(|desired| desired.id().clone()));
+        all.extend(candidates.iter().map(|candidate| candidate.id.clone()));
+        let count = candidates.len();
+        (count > 3 && count * 2 > all.len() && !confirmed)
+            .then(|| format!("I4: {count} of {} objects of {pruner} are pruned unasked", all.len()))
+    }
+
+    fn is_confirmed(&self, app: &AppKey, server: &Server) -> bool {
+        let annotations = server.apps.get(app).and_then(|app| app.metadata.annotations.as_ref());
+        let commit =
+            annotations.and_then(|annotations| annotations.get(names::CONFIRM_PRUNE_ANNOTATION));
+        commit.is_some_and(|commit| {
+            self.newest
+                .get(app)
+                .is_some_and(|newest| newest.rendered.revision().starts_with(commit.as_str()))
+        })
+    }
+
+    /// I2: what is deleted carries the marks of the app that deletes it, at the very moment.
+    pub(crate) fn before_work(work: &Work, server: &Server) {
+        let Work::Delete { permit, candidates, version, .. } = work else { return };
+        let Some(candidate) = candidates.front() else { return };
+        assert!(permit.covers(&candidate.id), "{} is not covered by the permit", candidate.id);
+        if let Some(object) = server
+            .get(&candidate.id)
+            .filter(|object| object["metadata"]["resourceVersion"] == **version)
+        {
+            let live = observe(object);
+            assert!(
+                live.uid == candidate.uid
+                    && server.owner(&candidate.id).as_ref() == Some(permit.app())
+            );
+        }
+    }
+}

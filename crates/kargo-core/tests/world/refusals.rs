@@ -1,0 +1,59 @@
+//! F36: one refused object fails alone, and nothing is pruned before it is taken.
+
+use std::time::Duration;
+
+use kargo_api::names;
+
+use crate::support::{Sim, config_map, deployment, id};
+
+#[test]
+fn the_others_are_applied_and_nothing_is_pruned() {
+    let mut sim = Sim::new();
+    sim.deploy("shop", [config_map("old", "1"), config_map("a", "1")]);
+    sim.server.denied.insert(id("ConfigMap", "bad"));
+    sim.push("shop", [config_map("a", "2"), config_map("bad", "1"), deployment("web", "nginx:1")]);
+    sim.advance(Duration::from_mins(30));
+    assert_eq!(sim.objects("shop"), ["ConfigMap/a", "ConfigMap/old", "Deployment/web"]);
+    assert_eq!(sim.deletions(), [""; 0]);
+    let status = sim.status("shop");
+    assert!(status.message.is_some_and(|message| message.contains("ConfigMap/bad")));
+}
+
+#[test]
+fn it_heals_by_itself() {
+    let mut sim = Sim::new();
+    sim.deploy("shop", [config_map("old", "1")]);
+    sim.server.denied.insert(id("ConfigMap", "bad"));
+    sim.push("shop", [config_map("bad", "1")]);
+    sim.advance(Duration::from_mins(5));
+    sim.server.denied.clear();
+    sim.advance(Duration::from_mins(15));
+    assert!(sim.is_ready("shop"));
+    assert_eq!(sim.deletions(), ["ConfigMap/old"]);
+}
+
+#[test]
+fn attempts_become_rare() {
+    let mut sim = Sim::new();
+    sim.server.denied.insert(id("ConfigMap", "bad"));
+    sim.deploy("shop", [config_map("bad", "1")]);
+    sim.forget_writes();
+    let before = sim.steps;
+    sim.advance(Duration::from_hours(6));
+    assert!(sim.steps - before < 6 * 6 * 4 + 50, "{} steps in six hours", sim.steps - before);
+    assert_eq!(sim.status_writes("shop"), 0);
+}
+
+/// Admission that takes our labels off again: the world must neither believe it nor go round in circles.
+#[test]
+fn an_object_that_is_stored_without_our_marks_is_a_failure_with_a_name() {
+    let mut sim = Sim::new();
+    sim.server.stripped_labels.insert(names::APP_NAME_LABEL.to_owned());
+    sim.deploy("shop", [config_map("a", "1")]);
+    sim.advance(Duration::from_mins(10));
+    assert!(sim.applies() < 20, "{} applies", sim.applies());
+    assert!(sim.status("shop").message.is_some_and(|message| message.contains("ConfigMap/a")));
+    sim.server.stripped_labels.clear();
+    sim.advance(Duration::from_mins(15));
+    assert!(sim.is_ready("shop"));
+}
