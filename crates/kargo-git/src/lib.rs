@@ -28,10 +28,11 @@
 //! - [`error`], [`limits`] and [`policy`]: what is said when it does not work, how much anybody may take, and
 //!   where an installation lets its apps connect to.
 //! - [`object`]: ids, and parsers for trees and commits.
+//! - [`verify`]: whose signature a commit carries.
 //! - [`text`]: the one place where foreign text is made safe to show.
 //! - `protocol`: git's protocol as pure encoders and decoders over packets; it knows no network.
-//! - `connection`: what the conversation travels over: smart HTTP, with redirects, certificates and the words
-//!   for every status decided by us.
+//! - `connection`: what the conversation travels over: smart HTTP (redirects, certificates and the words for
+//!   every status decided by us) or SSH (the Secret's key and `known_hosts`, nothing of the machine's).
 //! - `session`: the conversation itself: first words, references, packs; in version 2, or in version 0 with
 //!   servers that know nothing newer.
 //! - `pack`: a look at every header of a pack before libgit2 is allowed near it.
@@ -59,6 +60,7 @@ mod session;
 pub mod snapshot;
 pub mod store;
 pub mod text;
+pub mod verify;
 
 pub use error::{Cause, Error, Step};
 pub use limits::Limits;
@@ -67,3 +69,4 @@ pub use policy::Policy;
 pub use remote::{Access, AccessError, Reference, Remote, Url, UrlError};
 pub use snapshot::Snapshot;
 pub use store::Store;
+pub use verify::{Signature, Signers, SignersError};

@@ -75,9 +75,10 @@ pub(crate) fn inspect(pack: impl BufRead, limits: &Limits) -> Result<Summary, Ca
         }
         let mut size = length;
         if let Some(base) = base {
-            let (_, rest) = delta_size(&first[..kept])?;
+            // Both the base, which may be an object that was stored whole, and the result are held in memory.
+            let (base_size, rest) = delta_size(&first[..kept])?;
             (size, _) = delta_size(rest)?;
-            if size > limits.memory_bytes {
+            if size.max(base_size) > limits.memory_bytes {
                 return Err(too_large("a file in the repository", limits.memory_bytes));
             }
             // A base that is named by its id may stand anywhere; libgit2 resolves those in rounds.
@@ -212,16 +213,24 @@ mod tests {
         [header(kind, content.len()), zlib(content)].concat()
     }
 
-    /// A delta on what starts `back` bytes earlier, which announces a result of `size`.
-    fn delta(back: u8, size: u64) -> Vec<u8> {
-        let mut content = vec![1];
-        let mut rest = size;
-        while rest > 0x7f {
-            content.push(u8::try_from(rest & 0x7f).unwrap() | 0x80);
-            rest >>= 7;
+    fn varint(mut number: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while number > 0x7f {
+            bytes.push(u8::try_from(number & 0x7f).unwrap() | 0x80);
+            number >>= 7;
         }
-        content.push(u8::try_from(rest).unwrap());
+        bytes.push(u8::try_from(number).unwrap());
+        bytes
+    }
+
+    /// A delta on what starts `back` bytes earlier, which announces a base and a result of these sizes.
+    fn delta_on(base: u64, back: u8, size: u64) -> Vec<u8> {
+        let content = [varint(base), varint(size)].concat();
         [header(6, content.len()), vec![back], zlib(&content)].concat()
+    }
+
+    fn delta(back: u8, size: u64) -> Vec<u8> {
+        delta_on(1, back, size)
     }
 
     fn pack(objects: &[Vec<u8>]) -> Vec<u8> {
@@ -280,6 +289,7 @@ mod tests {
             (pack(&[object(2, &[7; 301])]), "a file in the repository"),
             (pack(&[object(3, b"x"), delta(10, 301)]), "a file in the repository"),
             (pack(&[object(3, b"x"), delta(10, u64::MAX >> 8)]), "a file in the repository"),
+            (pack(&[object(3, b"x"), delta_on(301, 10, 5)]), "a file in the repository"),
             (pack(&[header(3, 1 << 40)]), "a file in the repository"),
             (pack(&vec![object(3, &[7; 400]); 3]), "the content of the repository"),
             (chain(4), "a chain of deltas"),

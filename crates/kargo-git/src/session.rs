@@ -109,7 +109,7 @@ impl<'limits> Session<'limits> {
             }
             Advertisement::Version2(_) | Advertisement::Older(_) => {
                 return Err(Cause::Unsupported {
-                    what: "a git server that can send a single commit",
+                    what: "to be fetched with all of its history (its server cannot send a single commit)",
                 });
             }
             Advertisement::Sha256 => {

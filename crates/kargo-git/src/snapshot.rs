@@ -6,6 +6,7 @@ use crate::object::{Commit, Kind, ObjectId, tree_entries};
 use crate::remote::Remote;
 use crate::store::Store;
 use crate::text::{LINE, sanitize};
+use crate::verify::{Signature, Signers};
 use git2::ObjectType;
 use kustomize::{Entry, Tree, TreeError};
 use std::collections::HashMap;
@@ -68,6 +69,20 @@ impl Snapshot {
     /// The commit: its id, author, time and subject.
     pub fn commit(&self) -> &Commit {
         &self.commit
+    }
+
+    /// Checks that the commit is signed by one of these keys, and says by which.
+    pub fn verify(&self, signers: &Signers) -> Result<Signature, Error> {
+        let failure = |cause| Error::new(self.remote.url().to_string(), Step::Verify, cause);
+        let id = self.commit.id;
+        let limit = self.store.limits().memory_bytes;
+        let raw = self
+            .database
+            .read(id.object(), ObjectType::Commit, limit)
+            .map_err(|_| failure(Cause::Damaged { what: format!("commit {id} cannot be read") }))?;
+        signers.check(&raw).map_err(|distrust| {
+            failure(Cause::Distrusted { id: id.to_string(), reason: distrust.to_string() })
+        })
     }
 
     /// The id of the file or folder at `path`, or `None` if nothing stands there. Two commits in which a

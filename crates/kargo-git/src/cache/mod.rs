@@ -14,6 +14,7 @@ use crate::error::Cause;
 use crate::limits::Limits;
 use crate::object::{CommitId, ObjectId};
 use crate::pack;
+use crate::text::{LINE, sanitize};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -56,6 +57,29 @@ pub(crate) enum ReadError {
 
 fn io_failure(what: &str, path: &Path, error: &std::io::Error) -> Cause {
     Cause::Cache { what: format!("{what} {} failed: {error}", path.display()) }
+}
+
+/// The oldest libgit2 that is trusted with what strangers send.
+const OLDEST: (u32, u32, u32) = (1, 9, 7);
+
+/// Sets libgit2's process-wide options: what is read is compared with its hash, and no objects are kept in
+/// memory behind our back. Refuses to run with an old one.
+pub(crate) fn prepare_libgit2() -> Result<(), Cause> {
+    let version = git2::Version::get().libgit2_version();
+    if version < OLDEST {
+        let (major, minor, patch) = version;
+        return Err(Cause::Cache {
+            what: format!("libgit2 {major}.{minor}.{patch} is too old, and has known holes"),
+        });
+    }
+    git2::opts::strict_hash_verification(true);
+    git2::opts::enable_caching(false);
+    Ok(())
+}
+
+/// What libgit2 says, which may quote what strangers have written.
+fn words(error: &git2::Error) -> String {
+    sanitize(error.message().as_bytes(), LINE)
 }
 
 impl Cache {
@@ -132,7 +156,7 @@ impl Cache {
             Ok::<_, git2::Error>(database)
         };
         let database = open().map_err(|error| Cause::Cache {
-            what: format!("opening {path} failed: {}", error.message()),
+            what: format!("opening {path} failed: {}", words(&error)),
         })?;
         let database = Arc::new(Database(database));
         *shared = Arc::downgrade(&database);
@@ -161,13 +185,15 @@ impl Cache {
         let damaged = |error: &git2::Error| match error.class() {
             _ if Instant::now() > deadline => late(),
             git2::ErrorClass::Os | git2::ErrorClass::Filesystem | git2::ErrorClass::NoMemory => {
-                Cause::Cache { what: format!("indexing a pack failed: {}", error.message()) }
+                Cause::Cache { what: format!("indexing a pack failed: {}", words(error)) }
             }
-            _ => Cause::Damaged { what: error.message().to_owned() },
+            _ => Cause::Damaged { what: words(error) },
         };
         let folder = Self::packs_in(&self.folder);
-        let mut indexer =
-            git2::Indexer::new(None, &folder, 0o600, false).map_err(|error| damaged(&error))?;
+        // The pack may build on objects that are here already.
+        let database = self.database()?;
+        let mut indexer = git2::Indexer::new(Some(&database.0), &folder, 0o600, false)
+            .map_err(|error| damaged(&error))?;
         indexer.progress(|_| Instant::now() <= deadline);
         let mut pack = open()?;
         loop {
@@ -193,12 +219,7 @@ impl Cache {
             .sum();
         self.packs.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(added, Ordering::Relaxed);
-        if let Some(database) =
-            self.database.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
-        {
-            database.0.refresh().map_err(|error| damaged(&error))?;
-        }
-        Ok(())
+        database.0.refresh().map_err(|error| damaged(&error))
     }
 
     /// The commits that are here with all their trees.
@@ -298,7 +319,16 @@ impl Database {
         if error.code() == git2::ErrorCode::NotFound {
             ReadError::Missing
         } else {
-            ReadError::Damaged(error.message().to_owned())
+            ReadError::Damaged(words(error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn libgit2_is_new_enough() {
+        assert!(git2::Version::get().libgit2_version() >= super::OLDEST);
+        assert_eq!(super::prepare_libgit2(), Ok(()));
     }
 }

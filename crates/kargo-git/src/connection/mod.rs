@@ -5,7 +5,7 @@ mod ssh;
 
 use crate::error::Cause;
 use bytes::Bytes;
-pub(crate) use http::{Client, Http};
+pub(crate) use http::{Client, Http, Token};
 pub(crate) use ssh::{Key, Ssh};
 
 /// A conversation with one remote, for the length of one resolve or fetch.

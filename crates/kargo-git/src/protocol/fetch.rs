@@ -26,6 +26,11 @@ impl Request<'_> {
         if self.filter {
             encoder = encoder.line("filter blob:none");
         }
+        if !self.haves.is_empty() {
+            // Only then does git compare with the trees of commits that are no ancestors, as those at depth 1
+            // never are.
+            encoder = encoder.line("thin-pack");
+        }
         encoder = encoder.lines(self.wants.iter().map(|id| format!("want {id}")));
         if self.shallow {
             encoder =
@@ -136,7 +141,7 @@ mod tests {
         assert_eq!(
             arguments(&commit.encode(&capabilities)),
             format!(
-                "000eofs-delta\n0010no-progress\n0015filter blob:none\n0032want {NEW}\n0035shallow {OLD}\n\
+                "000eofs-delta\n0010no-progress\n0015filter blob:none\n000ethin-pack\n0032want {NEW}\n0035shallow {OLD}\n\
                  000ddeepen 1\n0032have {OLD}\n0009done\n0000"
             )
         );

@@ -32,6 +32,19 @@ pub(crate) enum Login {
     Bearer(String),
     /// A key for SSH.
     Ssh(SshLogin),
+    /// A GitHub App, which gives out tokens.
+    Github(GithubApp),
+}
+
+/// A GitHub App that is installed for an owner of repositories.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct GithubApp {
+    pub(crate) id: String,
+    pub(crate) installation: String,
+    /// Its private key in PEM.
+    pub(crate) key: String,
+    /// Where GitHub's API is, without a slash at the end.
+    pub(crate) api: String,
 }
 
 /// A key for SSH, and the hosts it may be shown to.
@@ -49,7 +62,7 @@ pub enum AccessError {
     /// No key that we know.
     #[error(
         "the Secret has none of the keys that give access to a repository. Put `username` and `password` (an \
-         access token) into it, or `bearerToken`, or `identity` and `known_hosts` for SSH, or `ca.crt`, or \
+         access token) into it, or `bearerToken`, or `identity` and `known_hosts` for SSH, or the three `githubApp…` keys, or `ca.crt`, or \
          `tls.crt` and `tls.key`."
     )]
     Empty,
@@ -79,14 +92,6 @@ pub enum AccessError {
         /// What is wrong with its value.
         what: &'static str,
     },
-    /// A kind of credentials that is not supported.
-    #[error("the Secret has `{key}`: {what} is not supported. Use an access token over https.")]
-    Unsupported {
-        /// The key.
-        key: &'static str,
-        /// What it is for.
-        what: &'static str,
-    },
 }
 
 impl Access {
@@ -94,8 +99,8 @@ impl Access {
     /// basic authentication and TLS. Other keys are left alone: a Secret may serve others too.
     pub fn from_secret(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, AccessError> {
         let get = |key: &str| data.get(key).map(Vec::as_slice).filter(|value| !value.is_empty());
-        if get("githubAppID").is_some() {
-            return Err(AccessError::Unsupported { key: "githubAppID", what: "a GitHub App" });
+        if let Some(id) = get("githubAppID") {
+            return Self::from_github_secret(id, get);
         }
         let ssh = [("identity", get("identity")), ("ssh-privatekey", get("ssh-privatekey"))];
         if let Some((key, Some(identity))) = ssh.into_iter().find(|(_, value)| value.is_some()) {
@@ -138,6 +143,43 @@ impl Access {
         };
         let access = Self { login, authorities, certificate, proxy: None };
         if access == Self::default() { Err(AccessError::Empty) } else { Ok(access) }
+    }
+
+    fn from_github_secret<'data>(
+        id: &[u8],
+        get: impl Fn(&str) -> Option<&'data [u8]>,
+    ) -> Result<Self, AccessError> {
+        for second in ["bearerToken", "username", "password"] {
+            if get(second).is_some() {
+                return Err(AccessError::Ambiguous { first: "githubAppID", second });
+            }
+        }
+        let need =
+            |lacks: &'static str| get(lacks).ok_or(AccessError::Half { has: "githubAppID", lacks });
+        let number = |key: &'static str, value: &[u8]| {
+            let text = word(key, value)?;
+            let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+            if is_number { Ok(text) } else { Err(AccessError::Value { key, what: "not a number" }) }
+        };
+        let installation = "githubAppInstallationID";
+        let key = pem("githubAppPrivateKey", need("githubAppPrivateKey")?)?;
+        let key = String::from_utf8(key)
+            .map_err(|_| AccessError::Value { key: "githubAppPrivateKey", what: "not UTF-8" })?;
+        let api =
+            get("githubAppBaseURL").map(|value| word("githubAppBaseURL", value)).transpose()?;
+        let api = api.unwrap_or_else(|| "https://api.github.com".to_owned());
+        let is_plain = ["https://", "http://"].iter().any(|scheme| api.starts_with(scheme))
+            && !api.contains(['@', '?', '#'])
+            && reqwest::Url::parse(&api).is_ok();
+        if !is_plain {
+            let what = "not of the form https://host/path";
+            return Err(AccessError::Value { key: "githubAppBaseURL", what });
+        }
+        let id = number("githubAppID", id)?;
+        let installation = number(installation, need(installation)?)?;
+        let api = api.trim_end_matches('/').to_owned();
+        let login = Some(Login::Github(GithubApp { id, installation, key, api }));
+        Ok(Self { login, ..Self::default() })
     }
 
     fn from_ssh_secret<'data>(
@@ -202,6 +244,14 @@ impl Access {
         self.login.is_some()
     }
 
+    /// The GitHub App, if that is how one gets in.
+    pub(crate) fn github_app(&self) -> Option<&GithubApp> {
+        match &self.login {
+            Some(Login::Github(app)) => Some(app),
+            _ => None,
+        }
+    }
+
     /// The key for SSH, if that is how one gets in.
     pub(crate) fn ssh(&self) -> Option<&SshLogin> {
         match &self.login {
@@ -218,15 +268,18 @@ impl Access {
     /// All of it, in a form in which different contents are different bytes; for keyed hashing only.
     pub(crate) fn fingerprint(&self) -> Vec<u8> {
         let none: &[u8] = b"";
-        let login: [&[u8]; 4] = match &self.login {
-            None => [b"", b"", b"", b""],
+        let login: [&[u8]; 5] = match &self.login {
+            None => [b"", b"", b"", b"", b""],
             Some(Login::Password { username, password }) => {
-                [b"password", username.as_bytes(), password.as_bytes(), b""]
+                [b"password", username.as_bytes(), password.as_bytes(), b"", b""]
             }
-            Some(Login::Bearer(token)) => [b"bearer", token.as_bytes(), b"", b""],
+            Some(Login::Bearer(token)) => [b"bearer", token.as_bytes(), b"", b"", b""],
             Some(Login::Ssh(SshLogin { identity, passphrase, known_hosts })) => {
                 let passphrase = passphrase.as_deref().unwrap_or_default();
-                [b"ssh", identity.as_bytes(), passphrase.as_bytes(), known_hosts.as_bytes()]
+                [b"ssh", identity.as_bytes(), passphrase.as_bytes(), known_hosts.as_bytes(), b""]
+            }
+            Some(Login::Github(GithubApp { id, installation, key, api })) => {
+                [b"github", id.as_bytes(), installation.as_bytes(), key.as_bytes(), api.as_bytes()]
             }
         };
         let tls = [&self.authorities, &self.certificate];
@@ -254,6 +307,7 @@ impl std::fmt::Debug for Access {
             Some(Login::Password { .. }) => "password",
             Some(Login::Bearer(_)) => "bearer token",
             Some(Login::Ssh(_)) => "SSH key",
+            Some(Login::Github(_)) => "GitHub App",
         };
         out.debug_struct("Access")
             .field("login", &login)
@@ -339,6 +393,16 @@ mod tests {
             (&[("bearerToken", " a")], "spaces around it"),
             (&[("bearerToken", "\n")], "`bearerToken` in the Secret is empty"),
             (&[("username", "a:b"), ("password", "c")], "colon"),
+            (&[("githubAppID", "1")], "`githubAppID` but not `githubAppPrivateKey`"),
+            (&[("githubAppID", "1"), ("password", "x")], "both `githubAppID` and `password`"),
+            (
+                &[
+                    ("githubAppID", "x"),
+                    ("githubAppInstallationID", "2"),
+                    ("githubAppPrivateKey", "-----BEGIN X"),
+                ],
+                "`githubAppID` in the Secret is not a number",
+            ),
             (&[("identity", "-----BEGIN X")], "`identity` but not `known_hosts`"),
             (
                 &[("identity", "x"), ("known_hosts", "h k")],

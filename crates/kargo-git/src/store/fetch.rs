@@ -59,7 +59,9 @@ impl Store {
         let mut attempt = 1;
         loop {
             let is_full = |cache: &Arc<Cache>| {
-                cache.packs() >= limits.cache_packs && !cache.commits().contains(&commit)
+                let is_large = cache.bytes() / 2 >= limits.pack_bytes;
+                (is_large || cache.packs() >= limits.cache_packs)
+                    && !cache.commits().contains(&commit)
             };
             let current = folder.get(&peer.name).filter(|cache| !is_full(cache));
             let is_new = current.is_none();

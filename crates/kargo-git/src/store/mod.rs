@@ -5,8 +5,8 @@ mod missing;
 mod peer;
 mod resolve;
 
-use crate::cache::{Cache, Folder};
-use crate::connection::{Client, Connection, Http, Ssh};
+use crate::cache::{self, Cache, Folder};
+use crate::connection::{Client, Connection, Http, Ssh, Token};
 use crate::error::{Cause, Error, Step};
 use crate::limits::Limits;
 use crate::object::{CommitId, ObjectId};
@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::remote::{Access, Reference, Remote, Scheme};
 use crate::session::Session;
 use crate::snapshot::Snapshot;
+use crate::text::{LINE, sanitize};
 use peer::{Memory, Peer};
 use std::collections::HashMap;
 use std::future::Future;
@@ -55,6 +56,7 @@ impl Store {
     /// As [`Store::open`], with a policy.
     pub fn open_with(folder: &Path, limits: Limits, policy: Policy) -> Result<Self, Error> {
         let failure = |cause| Error::new("all repositories", Step::Fetch, cause);
+        cache::prepare_libgit2().map_err(failure)?;
         let folder = Folder::open(folder).map_err(failure)?;
         let policy = Arc::new(policy);
         let client =
@@ -87,6 +89,9 @@ impl Store {
         let limit = self.inner.limits.resolve_timeout;
         let work = self.ask(remote, reference, &peer, &mut memory);
         let answer = in_time(limit, &peer, work).await;
+        if let Err(cause) = &answer {
+            memory.doubt(cause);
+        }
         memory.remember(reference, asked, &answer);
         answer.map_err(failure)
     }
@@ -126,6 +131,9 @@ impl Store {
         let deadline = Instant::now() + limit;
         let work = self.bring(remote, &peer, &mut memory, commit, path, deadline);
         let brought = in_time(limit, &peer, work).await;
+        if let Err(cause) = &brought {
+            memory.doubt(cause);
+        }
         drop(memory);
         let (cache, database, commit) = brought.map_err(failure)?;
         Ok(Snapshot::new(self.clone(), remote.clone(), cache, database, commit))
@@ -146,7 +154,11 @@ impl Store {
             let mut session = self.session(remote, &peer, &mut memory).await?;
             self.fetch_files(&mut session, cache, &ids, deadline).await
         };
-        in_time(limit, &peer, work).await
+        let fetched = in_time(limit, &peer, work).await;
+        if let Err(cause) = &fetched {
+            memory.doubt(cause);
+        }
+        fetched
     }
 
     /// Gives a damaged cache up, so that the next fetch starts anew.
@@ -192,6 +204,7 @@ impl Store {
         peer: &Peer,
         memory: &mut Memory,
     ) -> Result<Session<'_>, Cause> {
+        peer.may_ask()?;
         let (capabilities, base) = memory.server().unzip();
         let Inner { limits, policy, .. } = &*self.inner;
         let connection = match remote.url().scheme() {
@@ -200,22 +213,34 @@ impl Store {
                 Connection::Ssh(Box::new(Ssh::new(remote, key, Arc::clone(policy), limits)?))
             }
             Scheme::Https | Scheme::Http => {
-                Connection::Http(Box::new(Http::new(&peer.client, remote, base.flatten())?))
+                if let Some(app) = remote.access().github_app()
+                    && !memory.token.as_ref().is_some_and(Token::is_fresh)
+                {
+                    memory.token = Some(Token::get(&peer.client, policy, app).await?);
+                }
+                let (base, token) = (base.flatten(), memory.token.as_ref());
+                Connection::Http(Box::new(Http::new(&peer.client, remote, base, token)?))
             }
         };
         let session = Session::open(connection, capabilities, limits).await?;
-        memory.learn(session.memory());
+        let found = session.memory();
+        if let Some((_, Some(base))) = &found
+            && memory.server().is_none()
+            && *base != remote.url().to_string()
+        {
+            tracing::info!(remote = %remote.url(), to = %sanitize(base.as_bytes(), LINE), "a repository has moved");
+        }
+        memory.learn(found);
         Ok(session)
     }
 }
 
-/// Bounds the work, and keeps callers away from a server that has asked for that.
+/// Bounds the work, and notes if the server asks us to stay away.
 async fn in_time<T>(
     limit: Duration,
     peer: &Peer,
     work: impl Future<Output = Result<T, Cause>>,
 ) -> Result<T, Cause> {
-    peer.may_ask()?;
     let result = tokio::time::timeout(limit, work).await;
     let result = result.unwrap_or(Err(Cause::TimedOut { after: limit, silent: false }));
     if let Err(cause) = &result {

@@ -1,7 +1,7 @@
 //! What is known about one remote, and whose turn it is.
 
 use super::fetch::blocking;
-use crate::connection::{Client, Key};
+use crate::connection::{Client, Key, Token};
 use crate::error::Cause;
 use crate::object::CommitId;
 use crate::protocol::advertisement::Capabilities;
@@ -37,6 +37,8 @@ pub(super) struct Memory {
     server: Option<(Instant, Capabilities, Option<String>)>,
     /// The last answer to each question, and when it was asked.
     answers: HashMap<Reference, (Instant, Result<CommitId, Cause>)>,
+    /// The token that GitHub has given to the app.
+    pub(super) token: Option<Token>,
     /// The server offers to leave files out and then does not hand them out one by one.
     pub(super) breaks_filter: bool,
 }
@@ -113,6 +115,14 @@ impl Memory {
         };
         if self.server() != Some((capabilities.clone(), base.clone())) {
             self.server = Some((Instant::now(), capabilities, base));
+        }
+    }
+
+    /// Forgets what a failure makes doubtful: what the server can do, where the repository is, the token.
+    pub(super) fn doubt(&mut self, cause: &Cause) {
+        self.server = None;
+        if !matches!(cause, Cause::TimedOut { .. } | Cause::Unreachable { .. }) {
+            self.token = None;
         }
     }
 

@@ -4,6 +4,7 @@ use crate::support::Server;
 use axum::body::Body;
 use axum::http::Response;
 use kargo_git::{Access, Cause, Limits, Policy, Reference, Remote, Store, Url};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -182,14 +183,26 @@ async fn statuses_become_words() {
 
 #[tokio::test]
 async fn a_server_that_asks_for_a_pause_gets_it() {
-    let server = Server::with_gate(|_, _| Some(answer(429, &[("retry-after", "60")], ""))).await;
+    let is_tired = Arc::new(AtomicBool::new(false));
+    let tired = Arc::clone(&is_tired);
+    let server = Server::with_gate(move |_, _| {
+        tired.load(Ordering::Relaxed).then(|| answer(429, &[("retry-after", "60")], ""))
+    })
+    .await;
+    server.repository("shop").push(&[("a", "1")]);
     let remote = Remote::new(Url::parse(&server.url("shop")).unwrap());
     let (store, _folder) = store(Policy::default());
+    let tip = store.resolve(&remote, &main_branch()).await.unwrap();
+    store.fetch(&remote, tip, "").await.unwrap();
+    is_tired.store(true, Ordering::Relaxed);
+    server.take_log();
     for _ in 0..5 {
         let error = store.resolve(&remote, &main_branch()).await.unwrap_err();
         assert!(error.retry_after().is_some_and(|wait| wait > Duration::from_secs(50)), "{error}");
     }
     assert_eq!(server.take_log().requests.len(), 1);
+    store.fetch(&remote, tip, "").await.unwrap();
+    assert!(server.take_log().requests.is_empty(), "what is here needs nobody's leave");
 }
 
 #[tokio::test]
@@ -211,4 +224,52 @@ async fn addresses_that_the_policy_refuses_are_not_connected_to() {
         assert!(!error.is_transient());
     }
     assert!(server.take_log().requests.is_empty());
+}
+
+#[tokio::test]
+async fn a_github_app_gets_its_tokens() {
+    let given = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&given);
+    let server = Server::with_gate(move |path, headers| {
+        let shown =
+            headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or("");
+        if path == "POST /api/v3/app/installations/67/access_tokens" {
+            let is_signed =
+                shown.strip_prefix("Bearer ").is_some_and(|jwt| jwt.split('.').count() == 3);
+            count.fetch_add(1, Ordering::Relaxed);
+            let status = if is_signed { 201 } else { 401 };
+            return Some(answer(
+                status,
+                &[],
+                r#"{"token": "CANARY", "expires_at": "2030-01-01T00:00:00Z"}"#,
+            ));
+        }
+        if path.contains("/api/") {
+            return Some(answer(404, &[], ""));
+        }
+        // eC1hY2Nlc3MtdG9rZW46Q0FOQVJZ is x-access-token:CANARY.
+        (shown != "Basic eC1hY2Nlc3MtdG9rZW46Q0FOQVJZ").then(|| answer(401, &[], ""))
+    })
+    .await;
+    server.repository("shop").push(&[("a", "1")]);
+    let api = server.url("api/v3/");
+    let secret = |installation| {
+        access(&[
+            ("githubAppID", "12345"),
+            ("githubAppInstallationID", installation),
+            ("githubAppPrivateKey", include_str!("keys/rsa_pkcs1")),
+            ("githubAppBaseURL", &api),
+        ])
+    };
+    let remote = Remote::new(Url::parse(&server.url("shop")).unwrap());
+    let (store, _folder) = store(lenient());
+    let known = remote.clone().with_access(secret("67"));
+    for _ in 0..3 {
+        let tip = store.resolve(&known, &main_branch()).await.unwrap();
+        store.fetch(&known, tip, "").await.unwrap();
+    }
+    assert_eq!(given.load(Ordering::Relaxed), 1, "a token is used for its hour");
+    let unknown = remote.with_access(secret("68"));
+    let error = store.resolve(&unknown, &main_branch()).await.unwrap_err();
+    assert!(error.to_string().contains("`githubAppInstallationID`"), "{error}");
 }

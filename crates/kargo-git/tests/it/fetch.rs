@@ -120,13 +120,56 @@ async fn an_unchanged_poll_and_a_small_push_cost_little() {
     assert_eq!(server.take_log().requests.len(), 1);
     store.fetch(remote, tip, "k8s").await.unwrap();
     assert_eq!(server.take_log().requests.len(), 0, "the commit is here already");
+}
 
-    repository.push(&[("k8s/a.yaml", "b")]);
+#[tokio::test]
+async fn a_small_push_is_a_small_fetch() {
+    for filter in ["true", "false"] {
+        let setup = setup().await;
+        let Setup { server, repository, store, remote, .. } = &setup;
+        repository.git_on_server(&["config", "uploadpack.allowFilter", filter]);
+        let large = "0123456789abcdef\n".repeat(10_000);
+        let noise = (0..2000).map(|n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string());
+        repository.push(&[("assets/noise.txt", &noise.collect::<String>()), ("k8s/a.yaml", "a")]);
+        for (turn, content) in ["b", "c", "d"].into_iter().enumerate() {
+            let grown = format!("{large}{content}");
+            repository.push(&[("k8s/a.yaml", content), ("assets/large.txt", &grown)]);
+            server.take_log();
+            let tip = store.resolve(remote, &main_branch()).await.unwrap();
+            let snapshot = store.fetch(remote, tip, "k8s").await.unwrap();
+            let answered = server.answered();
+            assert!(turn == 0 || answered < 1500, "filter {filter}: {answered} bytes");
+            let (snapshot, read_content) = read(snapshot, "k8s/a.yaml").await;
+            assert_eq!(read_content.unwrap(), content.as_bytes());
+            let (_, read_content) = read(snapshot, "assets/large.txt").await;
+            assert_eq!(read_content.unwrap(), grown.as_bytes());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_leaving_files_out_is_understood_at_the_next_attempt() {
+    let setup = setup().await;
+    let Setup { repository, store, remote, .. } = &setup;
+    repository.push(&[
+        ("k8s/a.yaml", "a"),
+        ("README.md", "shop"),
+        ("large", &"text ".repeat(1000)),
+    ]);
     let tip = store.resolve(remote, &main_branch()).await.unwrap();
+    store.fetch(remote, tip, "k8s").await.unwrap();
+    repository.git_on_server(&["config", "uploadpack.allowFilter", "false"]);
+    let grown = format!("{}more", "text ".repeat(1000));
+    repository.push(&[("k8s/a.yaml", "b"), ("large", &grown)]);
+    let tip = store.resolve(remote, &main_branch()).await.unwrap();
+    let error = store.fetch(remote, tip, "k8s").await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
     let snapshot = store.fetch(remote, tip, "k8s").await.unwrap();
-    assert!(server.answered() < 1000, "{} bytes", server.answered());
-    let (_, content) = read(snapshot, "k8s/a.yaml").await;
-    assert_eq!(content.unwrap(), b"b");
+    for (path, expected) in [("k8s/a.yaml", "b"), ("large", grown.as_str())] {
+        let again = store.fetch(remote, tip, path).await.unwrap();
+        assert_eq!(read(again, path).await.1.unwrap(), expected.as_bytes());
+    }
+    assert_eq!(read(snapshot, "README.md").await.1.unwrap(), b"shop");
 }
 
 #[tokio::test]
@@ -324,4 +367,61 @@ async fn a_server_that_knows_only_version_0_is_understood() {
             default: Some("main".into())
         }
     );
+}
+
+#[tokio::test]
+async fn a_signed_commit_names_its_signer() {
+    let setup = setup().await;
+    let Setup { repository, store, remote, .. } = &setup;
+    let signers = |key: &str| {
+        let data = [("kim.pub".to_owned(), key.as_bytes().to_vec())].into_iter().collect();
+        kargo_git::Signers::from_secret(&data).unwrap()
+    };
+    let (ours, others) =
+        (signers(include_str!("keys/ed25519.pub")), signers(include_str!("keys/rsa.pub")));
+    let unsigned = repository.push(&[]);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/keys/commit_ed25519");
+    repository.git(&["hash-object", "-t", "tree", "-w", "/dev/null"]);
+    let signed = repository.git(&["hash-object", "-t", "commit", "-w", file]);
+    repository.git(&["push", "-q", "origin", &format!("{signed}:refs/heads/signed")]);
+
+    let snapshot = store.fetch(remote, signed.parse().unwrap(), "").await.unwrap();
+    assert_eq!(snapshot.verify(&ours).unwrap().signer, "test");
+    let error = snapshot.verify(&others).unwrap_err();
+    assert!(error.to_string().contains("a key that is not trusted (SHA256:"), "{error}");
+    let snapshot = store.fetch(remote, unsigned.parse().unwrap(), "").await.unwrap();
+    let error = snapshot.verify(&ours).unwrap_err();
+    assert!(error.to_string().contains("is not trusted: it is not signed. Sign"), "{error}");
+    assert!(!error.is_transient());
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_the_files_it_leaves_out_is_fetched_whole() {
+    let setup = setup().await;
+    let Setup { server, repository, store, remote, .. } = &setup;
+    server.keep_files();
+    for content in ["1", "2"] {
+        repository.push(&[("k8s/a.yaml", content), ("README.md", "shop")]);
+        let tip = store.resolve(remote, &main_branch()).await.unwrap();
+        let snapshot = store.fetch(remote, tip, "k8s").await.unwrap();
+        let (snapshot, read_content) = read(snapshot, "k8s/a.yaml").await;
+        assert_eq!(read_content.unwrap(), content.as_bytes());
+        assert_eq!(read(snapshot, "README.md").await.1.unwrap(), b"shop");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_goes_away_while_a_snapshot_is_read_is_no_verdict_about_the_commit() {
+    let mut setup = setup().await;
+    setup.repository.push(&[("k8s/a.yaml", "a"), ("README.md", "shop")]);
+    let tip = setup.store.resolve(&setup.remote, &main_branch()).await.unwrap();
+    let snapshot = setup.store.fetch(&setup.remote, tip, "k8s").await.unwrap();
+    setup.server.stop().await;
+    let (snapshot, content) = read(snapshot, "k8s/a.yaml").await;
+    assert_eq!(content.unwrap(), b"a", "what is here can be read");
+    let (snapshot, content) = read(snapshot, "README.md").await;
+    assert!(content.is_err());
+    let failure = snapshot.failure().unwrap();
+    assert!(failure.is_transient(), "{failure}");
+    assert!(snapshot.id("README.md").unwrap().is_some(), "folders are here");
 }

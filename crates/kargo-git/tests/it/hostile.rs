@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         connect_timeout: Duration::from_millis(500),
         idle_timeout: Duration::from_millis(500),
@@ -24,7 +24,7 @@ fn limits() -> Limits {
     }
 }
 
-fn packet(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(payload: &[u8]) -> Vec<u8> {
     [format!("{:04x}", payload.len() + 4).as_bytes(), payload].concat()
 }
 
@@ -32,7 +32,7 @@ type Expected = fn(&Cause) -> bool;
 
 /// How an answer is sent.
 #[derive(Clone)]
-enum Answer {
+pub(crate) enum Answer {
     /// All at once, in one piece.
     Whole(&'static str, Vec<u8>),
     /// A good head, and then the same bytes over and over.
@@ -46,16 +46,16 @@ enum Answer {
 }
 
 const WORDS: &str = "application/x-git-upload-pack-advertisement";
-const RESULT: &str = "application/x-git-upload-pack-result";
+pub(crate) const RESULT: &str = "application/x-git-upload-pack-result";
 
-fn good_words() -> Answer {
+pub(crate) fn good_words() -> Answer {
     let lines: [&[u8]; 4] =
         [b"version 2\n", b"ls-refs\n", b"fetch=shallow\n", b"object-format=sha1\n"];
     Answer::Whole(WORDS, [lines.map(packet).concat(), b"0000".to_vec()].concat())
 }
 
 /// A server that gives one answer to a GET and one to every POST.
-async fn serve(get: Answer, post: Answer) -> Remote {
+pub(crate) async fn serve(get: Answer, post: Answer) -> Remote {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/shop", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -278,4 +278,21 @@ async fn floods_end_at_their_budget() {
     }
     let many = fetch(b"PACK\0\0\0\x02\xff\xff\xff\xff").await;
     assert!(matches!(many.cause(), Cause::TooLarge { limit: 1000, .. }), "{many:?}");
+}
+
+#[tokio::test]
+async fn a_silent_server_delays_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), limits()).unwrap();
+    let silent = serve(Answer::Silence, Answer::Silence).await;
+    let good = serve(good_words(), list(&[&format!("{ID} refs/heads/main")])).await;
+    let main = Reference::Branch("main".into());
+    let (patient, main_too) = (store.clone(), main.clone());
+    let waiting = tokio::spawn(async move { patient.resolve(&silent, &main_too).await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let begun = Instant::now();
+    store.resolve(&good, &main).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert!(!waiting.is_finished());
+    waiting.await.unwrap().unwrap_err();
 }

@@ -6,6 +6,7 @@ mod access;
 mod cache;
 mod fetch;
 mod hostile;
+mod objects;
 mod ssh;
 mod support;
 mod tls;

@@ -26,6 +26,7 @@ struct Front {
     log: Arc<Mutex<Log>>,
     answered: Arc<AtomicU64>,
     is_old: Arc<AtomicBool>,
+    keeps_files: Arc<AtomicBool>,
     gate: Gate,
 }
 
@@ -36,6 +37,7 @@ pub(crate) struct Server {
     log: Arc<Mutex<Log>>,
     answered: Arc<AtomicU64>,
     is_old: Arc<AtomicBool>,
+    keeps_files: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -58,7 +60,8 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (log, answered, is_old) = (Arc::default(), Arc::default(), Arc::default());
+        let (log, answered) = (Arc::default(), Arc::default());
+        let (is_old, keeps_files) = (Arc::default(), Arc::default());
         let root = folder.path().join("bare");
         std::fs::create_dir(&root).unwrap();
         let front = Front {
@@ -66,11 +69,12 @@ impl Server {
             log: Arc::clone(&log),
             answered: Arc::clone(&answered),
             is_old: Arc::clone(&is_old),
+            keeps_files: Arc::clone(&keeps_files),
             gate: Arc::new(gate),
         };
         let router = Router::new().fallback(serve).with_state(front);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { folder, url, log, answered, is_old, task }
+        Self { folder, url, log, answered, is_old, keeps_files, task }
     }
 
     pub(crate) fn url(&self, repository: &str) -> String {
@@ -80,6 +84,17 @@ impl Server {
     /// From now on the server knows only protocol version 0.
     pub(crate) fn grow_old(&self) {
         self.is_old.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the server does not hand out files one by one.
+    pub(crate) fn keep_files(&self) {
+        self.keeps_files.store(true, Ordering::Relaxed);
+    }
+
+    /// Stops the server.
+    pub(crate) async fn stop(&mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
     }
 
     /// What was asked since the last call.
@@ -178,6 +193,12 @@ async fn serve(State(front): State<Front>, request: Request) -> Response<Body> {
     front.log.lock().unwrap().requests.push(format!("{path} {commands}"));
     if let Some(answer) = (front.gate)(&path, &parts.headers) {
         return answer;
+    }
+    let is_for_files = commands.contains("want ") && !commands.contains("deepen 1");
+    if is_for_files && front.keeps_files.load(Ordering::Relaxed) {
+        let refusal =
+            Response::builder().header("content-type", "application/x-git-upload-pack-result");
+        return refusal.body(Body::from("0020ERR upload-pack: not our ref")).unwrap();
     }
     let is_old = front.is_old.load(Ordering::Relaxed);
     let header =

@@ -3,6 +3,7 @@
 //! reqwest follows no redirect, repeats nothing, keeps no cookies and decompresses nothing here.
 
 mod failure;
+mod github_app;
 mod redirect;
 mod resolver;
 mod status;
@@ -13,6 +14,7 @@ use crate::policy::Policy;
 use crate::remote::{Access, Login, Remote};
 use base64::Engine as _;
 use bytes::Bytes;
+pub(crate) use github_app::Token;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION,
 };
@@ -83,14 +85,17 @@ impl Client {
 }
 
 impl Http {
-    /// Nothing is sent yet. `base` is where the repository was found to be, if that is known.
+    /// Nothing is sent yet. `base` is where the repository was found to be, if that is known; `token` is that
+    /// of a GitHub App, if that is how one gets in.
     pub(crate) fn new(
         client: &Client,
         remote: &Remote,
         base: Option<String>,
+        token: Option<&Token>,
     ) -> Result<Self, Cause> {
         let Client { pool, idle_timeout, connect_timeout } = client.clone();
-        let authorization = remote.access().login.as_ref().map(authorization).transpose()?;
+        let login = remote.access().login.as_ref();
+        let authorization = login.map(|login| authorization(login, token)).transpose()?;
         let base = base.unwrap_or_else(|| remote.url().to_string());
         Ok(Self { pool, idle_timeout, connect_timeout, authorization, base, answer: None })
     }
@@ -192,13 +197,14 @@ fn location(answer: &Response) -> &[u8] {
     answer.headers().get(LOCATION).map_or(b"", HeaderValue::as_bytes)
 }
 
-fn authorization(login: &Login) -> Result<HeaderValue, Cause> {
+fn authorization(login: &Login, token: Option<&Token>) -> Result<HeaderValue, Cause> {
+    let basic = |username: &str, password: &str| {
+        let pair = format!("{username}:{password}");
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+    };
     let value = match login {
-        Login::Password { username, password } => {
-            let pair =
-                base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-            format!("Basic {pair}")
-        }
+        Login::Password { username, password } => basic(username, password),
+        Login::Github(_) => basic("x-access-token", token.map_or("", |token| &token.text)),
         Login::Bearer(token) => format!("Bearer {token}"),
         Login::Ssh(_) => {
             return Err(Cause::Access {

@@ -31,10 +31,8 @@ impl Http {
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 Cause::Proxy { reason: "it asks for a user name and a password".into() }
             }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                Cause::RateLimited { retry_after }
-            }
-            status if status.is_server_error() => {
+            StatusCode::TOO_MANY_REQUESTS => Cause::RateLimited { retry_after },
+            status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
                 Cause::ServerTrouble { status: status.as_u16(), retry_after }
             }
             status => {
@@ -78,7 +76,7 @@ pub(super) fn media_type(value: &[u8]) -> String {
 
 /// The wait that the server asks for in seconds. Dates are not read: whoever asks again has a wait of their
 /// own for failures without one.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }

@@ -5,6 +5,7 @@
 
 mod key;
 mod known_hosts;
+mod rsa;
 
 use crate::error::Cause;
 use crate::limits::Limits;
@@ -85,6 +86,11 @@ impl Ssh {
                 reason: "an SSH address needs a Secret with `identity` and `known_hosts`",
             });
         };
+        if remote.access().proxy.is_some() {
+            return Err(Cause::Access {
+                reason: "an SSH address cannot be reached by way of a proxy",
+            });
+        }
         let known = Known::of_host(known_hosts, url.host(), url.port());
         if known.keys.is_empty() {
             let host = host_and_port(&url);
