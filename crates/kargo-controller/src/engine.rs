@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cluster::{CallError, Cluster, discovery, inventory, patiently, version},
-    commands::{apply::Apply, load::Loader, prune::Prune, write},
+    commands::{apply::Apply, load::Loader, prune::Prune, unmark, write},
     http::{self, Probes},
     metrics::Metrics,
     recorder::Recorder,
@@ -45,7 +45,11 @@ const EVENTS: usize = 4096;
 const STOP_GRACE: Duration = Duration::from_secs(4);
 
 /// Runs the controller until `stop`.
-pub async fn run(settings: Settings, config: kube::Config, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    settings: Settings,
+    config: kube::Config,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let settings = Arc::new(settings);
     let cluster = Cluster::new(config, &settings.installation, &settings.namespace)
         .context("the connection to the cluster cannot be set up")?;
@@ -55,11 +59,16 @@ pub async fn run(settings: Settings, config: kube::Config, stop: CancellationTok
     tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
     let version = version::check(&cluster).await?;
     tracing::info!(kubernetes = version, installation = cluster.installation(), "connected");
-    patiently(|| discovery::refresh(&cluster)).await.context("cannot read what the API server serves")?;
+    patiently(|| discovery::refresh(&cluster))
+        .await
+        .context("cannot read what the API server serves")?;
 
     let metrics = Metrics::default();
-    let store = Store::open(&settings.cache_folder, Limits::default())
-        .with_context(|| format!("the cache folder {} cannot be used", settings.cache_folder.display()))?;
+    let store =
+        Store::open_with(&settings.cache_folder, Limits::default(), settings.git_policy.clone())
+            .with_context(|| {
+                format!("the cache folder {} cannot be used", settings.cache_folder.display())
+            })?;
     let store = Arc::new(store);
     let (events, queue) = mpsc::channel(EVENTS);
     let (recorder, notes) = Recorder::new(cluster.clone(), metrics.clone());
@@ -67,7 +76,10 @@ pub async fn run(settings: Settings, config: kube::Config, stop: CancellationTok
 
     let mut helpers = JoinSet::new();
     helpers.spawn(notes);
-    helpers.spawn(http::serve(listener, Probes { ready: Arc::clone(&ready), metrics: metrics.clone() }));
+    helpers.spawn(http::serve(
+        listener,
+        Probes { ready: Arc::clone(&ready), metrics: metrics.clone() },
+    ));
     helpers.spawn(watches::definitions::watch(cluster.clone(), events.clone()));
     let namespaces: Vec<Option<String>> = match settings.watch_namespaces.as_slice() {
         [] => vec![None],
@@ -77,12 +89,19 @@ pub async fn run(settings: Settings, config: kube::Config, stop: CancellationTok
         helpers.spawn(watches::apps::watch(cluster.clone(), namespace.clone(), events.clone()));
     }
 
-    let kinds = patiently(|| known_kinds(&cluster)).await.context("cannot read which kinds this installation uses")?;
+    let kinds = patiently(|| known_kinds(&cluster))
+        .await
+        .context("cannot read which kinds this installation uses")?;
     let mut engine = Engine {
         world: World::new(namespaces, kinds.iter().cloned()),
         started_at: Instant::now(),
-        sources: Sources::new(Arc::clone(&store), events.clone(), metrics.clone()),
-        loader: Arc::new(Loader::new(store, cluster.clone(), Arc::clone(&settings), metrics.clone())),
+        sources: Sources::new(Arc::clone(&store), cluster.clone(), events.clone(), metrics.clone()),
+        loader: Arc::new(Loader::new(
+            store,
+            cluster.clone(),
+            Arc::clone(&settings),
+            metrics.clone(),
+        )),
         watched: BTreeMap::new(),
         tasks: JoinSet::new(),
         cluster,
@@ -96,7 +115,10 @@ pub async fn run(settings: Settings, config: kube::Config, stop: CancellationTok
     }
     engine.serve(queue, &stop).await;
     tracing::info!("stopping");
-    let _ = tokio::time::timeout(STOP_GRACE, async { while engine.tasks.join_next().await.is_some() {} }).await;
+    let _ = tokio::time::timeout(STOP_GRACE, async {
+        while engine.tasks.join_next().await.is_some() {}
+    })
+    .await;
     Ok(())
 }
 
@@ -184,14 +206,32 @@ impl Engine {
                     }
                 });
             }
-            Command::Apply { app, objects, namespaces } => {
-                let (cluster, metrics, recorder) = (self.cluster.clone(), self.metrics.clone(), self.recorder.clone());
-                let apply = Apply { cluster, metrics, recorder, events, app };
-                self.tasks.spawn(apply.run(objects, namespaces));
+            Command::Apply { app, run, objects, namespaces } => {
+                let (cluster, metrics, recorder) =
+                    (self.cluster.clone(), self.metrics.clone(), self.recorder.clone());
+                let apply = Apply {
+                    cluster,
+                    metrics,
+                    recorder,
+                    events: events.clone(),
+                    app: app.clone(),
+                    run,
+                };
+                self.tasks.spawn(async move {
+                    // Whatever goes wrong in there, the world is told that it ended.
+                    if tokio::spawn(apply.run(objects, namespaces)).await.is_err() {
+                        let _ = events.send(Event::ApplyEnded { app, run }).await;
+                    }
+                });
             }
             Command::Prune { permit, candidates } => {
-                let (cluster, metrics, recorder) = (self.cluster.clone(), self.metrics.clone(), self.recorder.clone());
-                self.tasks.spawn(Prune { cluster, metrics, recorder, events }.run(permit, candidates));
+                let (cluster, metrics, recorder) =
+                    (self.cluster.clone(), self.metrics.clone(), self.recorder.clone());
+                self.tasks
+                    .spawn(Prune { cluster, metrics, recorder, events }.run(permit, candidates));
+            }
+            Command::Unmark { app, id, uid } => {
+                self.tasks.spawn(unmark::run(self.cluster.clone(), app, id, uid));
             }
             Command::WriteStatus { app, uid, status } => {
                 self.metrics.status_write();
@@ -212,8 +252,13 @@ impl Engine {
         }
         let watched = group_kind.clone();
         let task = tokio::spawn(async move {
-            if let Err(error) = inventory::add(&cluster, &BTreeSet::from([group_kind.clone()])).await {
-                let finding = Finding::error(format!("the use of kind {} cannot be recorded: {error}", group_kind.kind));
+            if let Err(error) =
+                inventory::add(&cluster, &BTreeSet::from([group_kind.clone()])).await
+            {
+                let finding = Finding::error(format!(
+                    "the use of kind {} cannot be recorded: {error}",
+                    group_kind.kind
+                ));
                 let _ = events.send(Event::LiveUnavailable(group_kind, finding)).await;
                 return;
             }
@@ -223,7 +268,8 @@ impl Engine {
     }
 
     fn watch(&mut self, group_kind: GroupKind) {
-        let watch = watches::objects::watch(self.cluster.clone(), group_kind.clone(), self.events.clone());
+        let watch =
+            watches::objects::watch(self.cluster.clone(), group_kind.clone(), self.events.clone());
         self.watched.insert(group_kind, tokio::spawn(watch));
     }
 }

@@ -40,5 +40,8 @@ async fn ready(State(probes): State<Probes>) -> (StatusCode, &'static str) {
 }
 
 async fn metrics(State(probes): State<Probes>) -> ([(&'static str, &'static str); 1], String) {
-    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], probes.metrics.text())
+    (
+        [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+        probes.metrics.text(),
+    )
 }

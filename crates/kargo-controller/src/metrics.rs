@@ -46,12 +46,36 @@ impl Default for Metrics {
             events_dropped: Counter::default(),
         };
         registry.register("apps", "KargoApps that this process serves", metrics.apps.clone());
-        registry.register("git_requests", "Conversations with git remotes, by operation and result", metrics.git_requests.clone());
-        registry.register("renders", "Commits that were rendered, by result", metrics.renders.clone());
-        registry.register("applies", "Objects that were sent to the API server, by result", metrics.applies.clone());
-        registry.register("prunes", "Objects that left git and were deleted, by result", metrics.prunes.clone());
-        registry.register("status_writes", "Writes of the status of a KargoApp", metrics.status_writes.clone());
-        registry.register("events_dropped", "Events for people that were not sent, because too many waited", metrics.events_dropped.clone());
+        registry.register(
+            "git_requests",
+            "Conversations with git remotes, by operation and result",
+            metrics.git_requests.clone(),
+        );
+        registry.register(
+            "renders",
+            "Commits that were rendered, by result",
+            metrics.renders.clone(),
+        );
+        registry.register(
+            "applies",
+            "Objects that were sent to the API server, by result",
+            metrics.applies.clone(),
+        );
+        registry.register(
+            "prunes",
+            "Objects that left git and were deleted, by result",
+            metrics.prunes.clone(),
+        );
+        registry.register(
+            "status_writes",
+            "Writes of the status of a KargoApp",
+            metrics.status_writes.clone(),
+        );
+        registry.register(
+            "events_dropped",
+            "Events for people that were not sent, because too many waited",
+            metrics.events_dropped.clone(),
+        );
         Self { registry: Arc::new(registry), ..metrics }
     }
 }

@@ -47,7 +47,10 @@ impl Recorder {
 
     /// Remembers which incarnation of an app is the current one.
     pub(crate) fn know(&self, app: &AppKey, uid: &str) {
-        self.uids.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), uid.to_owned());
+        self.uids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(app.clone(), uid.to_owned());
     }
 
     /// The app is gone.
@@ -57,8 +60,20 @@ impl Recorder {
 
     /// Tells people something about an app.
     pub(crate) fn tell(&self, app: &AppKey, reason: EventReason, text: &str) {
-        let uid = self.uids.lock().unwrap_or_else(PoisonError::into_inner).get(app).cloned().unwrap_or_default();
-        let note = Note { app: app.clone(), uid, reason, text: text.to_owned(), time: jiff::Timestamp::now() };
+        let uid = self
+            .uids
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(app)
+            .cloned()
+            .unwrap_or_default();
+        let note = Note {
+            app: app.clone(),
+            uid,
+            reason,
+            text: text.to_owned(),
+            time: jiff::Timestamp::now(),
+        };
         tracing::info!(%app, %reason, "{text}");
         if self.queue.try_send(note).is_err() {
             self.metrics.event_dropped();
@@ -69,7 +84,10 @@ impl Recorder {
 async fn send(cluster: &Cluster, note: &Note) {
     let mut text = note.text.clone();
     if text.len() > LONGEST_NOTE {
-        let end = (0..=LONGEST_NOTE - '…'.len_utf8()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let end = (0..=LONGEST_NOTE - '…'.len_utf8())
+            .rev()
+            .find(|end| text.is_char_boundary(*end))
+            .unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }
@@ -92,8 +110,11 @@ async fn send(cluster: &Cluster, note: &Note) {
             "uid": note.uid,
         },
     });
-    let events = Request::new(format!("/apis/events.k8s.io/v1/namespaces/{}/events", note.app.namespace));
-    let Ok(request) = events.create(&PostParams::default(), event.to_string().into_bytes()) else { return };
+    let events =
+        Request::new(format!("/apis/events.k8s.io/v1/namespaces/{}/events", note.app.namespace));
+    let Ok(request) = events.create(&PostParams::default(), event.to_string().into_bytes()) else {
+        return;
+    };
     if let Err(error) = cluster.write::<Value>(request).await {
         tracing::debug!(app = %note.app, %error, "an Event could not be sent");
     }

@@ -16,6 +16,8 @@ pub struct Settings {
     pub default_target_namespace: DefaultTargetNamespace,
     /// Where health and metrics are served.
     pub listen: SocketAddr,
+    /// Which git servers apps may reach, and how.
+    pub git_policy: kargo_git::Policy,
     /// The folder of the git caches.
     pub cache_folder: PathBuf,
 }

@@ -1,21 +1,23 @@
 //! One poller per repository and branch, shared by all apps that follow it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::Duration,
 };
 
+use k8s_openapi::api::core::v1::Secret;
 use kargo_api::reasons::Reason;
 use kargo_core::{
     object::AppKey,
     world::event::{Event, Failure, Subscription},
 };
-use kargo_git::{Cause, Reference, Remote, Store, Url};
+use kargo_git::{Access, Cause, Reference, Remote, Store, Url};
+use kube::core::{Request, params::GetParams};
 use tokio::sync::{Notify, mpsc};
 
-use crate::metrics::Metrics;
+use crate::{cluster::Cluster, metrics::Metrics};
 
 /// A remote that fails this often in a row is asked less and less often.
 const PATIENCE: u32 = 3;
@@ -23,12 +25,25 @@ const PATIENCE: u32 = 3;
 /// The longest time between two attempts at a failing remote.
 const LONGEST_DELAY: Duration = Duration::from_mins(10);
 
-/// What is polled: the repository's URL and the branch.
-type Target = (String, String);
+/// What is polled, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Target {
+    repo_url: String,
+    branch: String,
+    secret: Option<SecretName>,
+}
+
+/// A Secret of an app.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SecretName {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
 
 /// Everything that is polled, and for whom.
 pub(crate) struct Sources {
     store: Arc<Store>,
+    cluster: Cluster,
     events: mpsc::Sender<Event>,
     metrics: Metrics,
     pollers: HashMap<Target, Poller>,
@@ -44,6 +59,8 @@ struct Poller {
 #[derive(Default)]
 struct Subscribers {
     apps: BTreeMap<AppKey, Subscription>,
+    /// Those that have not been told anything yet.
+    untold: BTreeSet<AppKey>,
     last: Option<Result<String, Failure>>,
 }
 
@@ -55,44 +72,52 @@ impl Subscribers {
 
 impl Sources {
     /// Nothing is polled yet.
-    pub(crate) fn new(store: Arc<Store>, events: mpsc::Sender<Event>, metrics: Metrics) -> Self {
-        Self { store, events, metrics, pollers: HashMap::new(), followed: BTreeMap::new() }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        cluster: Cluster,
+        events: mpsc::Sender<Event>,
+        metrics: Metrics,
+    ) -> Self {
+        let (pollers, followed) = (HashMap::new(), BTreeMap::new());
+        Self { store, cluster, events, metrics, pollers, followed }
     }
 
     /// Follows a branch for an app, instead of what it followed before.
     pub(crate) fn subscribe(&mut self, app: AppKey, subscription: Subscription) {
-        let target = (subscription.repo_url.clone(), subscription.branch.clone());
+        let secret = subscription.secret.clone();
+        let target = Target {
+            repo_url: subscription.repo_url.clone(),
+            branch: subscription.branch.clone(),
+            secret: secret.map(|name| SecretName { namespace: app.namespace.clone(), name }),
+        };
         if self.followed.get(&app).is_some_and(|before| *before != target) {
             self.unsubscribe(&app);
         }
         self.followed.insert(app.clone(), target.clone());
-        let known = if let Some(poller) = self.pollers.get(&target) {
+        if let Some(poller) = self.pollers.get(&target) {
             let mut subscribers = lock(&poller.subscribers);
-            subscribers.apps.insert(app.clone(), subscription.clone());
+            subscribers.untold.insert(app.clone());
+            subscribers.apps.insert(app, subscription);
             poller.wake.notify_one();
-            subscribers.last.clone()
-        } else {
-            let subscribers = Subscribers { apps: BTreeMap::from([(app.clone(), subscription.clone())]), last: None };
-            let subscribers = Arc::new(std::sync::Mutex::new(subscribers));
-            let wake = Arc::new(Notify::new());
-            let poll = Poll {
-                store: Arc::clone(&self.store),
-                target: target.clone(),
-                subscribers: Arc::clone(&subscribers),
-                wake: Arc::clone(&wake),
-                events: self.events.clone(),
-                metrics: self.metrics.clone(),
-            };
-            self.pollers.insert(target, Poller { subscribers, wake, task: tokio::spawn(poll.run()) });
-            None
-        };
-        // Another app has asked already: its answer serves until the next one.
-        if let Some(tip) = known {
-            let events = self.events.clone();
-            tokio::spawn(async move {
-                let _ = events.send(Event::TipSeen { app, subscription, tip }).await;
-            });
+            return;
         }
+        let subscribers = Subscribers {
+            untold: BTreeSet::from([app.clone()]),
+            apps: BTreeMap::from([(app, subscription)]),
+            last: None,
+        };
+        let subscribers = Arc::new(std::sync::Mutex::new(subscribers));
+        let wake = Arc::new(Notify::new());
+        let poll = Poll {
+            store: Arc::clone(&self.store),
+            cluster: self.cluster.clone(),
+            target: target.clone(),
+            subscribers: Arc::clone(&subscribers),
+            wake: Arc::clone(&wake),
+            events: self.events.clone(),
+            metrics: self.metrics.clone(),
+        };
+        self.pollers.insert(target, Poller { subscribers, wake, task: tokio::spawn(poll.run()) });
     }
 
     /// Follows nothing for this app any more.
@@ -119,6 +144,7 @@ impl Sources {
 
 struct Poll {
     store: Arc<Store>,
+    cluster: Cluster,
     target: Target,
     subscribers: Arc<std::sync::Mutex<Subscribers>>,
     wake: Arc<Notify>,
@@ -137,7 +163,9 @@ impl Poll {
                 let mut subscribers = lock(&self.subscribers);
                 let changed = subscribers.last.as_ref() != Some(&answer);
                 subscribers.last = Some(answer.clone());
-                let told = if changed { subscribers.apps.clone() } else { BTreeMap::new() };
+                let untold = std::mem::take(&mut subscribers.untold);
+                let mut told = subscribers.apps.clone();
+                told.retain(|app, _| changed || untold.contains(app));
                 (told, subscribers.interval())
             };
             for (app, subscription) in told {
@@ -155,8 +183,8 @@ impl Poll {
     }
 
     async fn ask(&self) -> Result<String, Failure> {
-        let (repo_url, branch) = &self.target;
-        let remote = remote(repo_url)?;
+        let Target { repo_url, branch, secret } = &self.target;
+        let remote = remote(&self.cluster, repo_url, secret.as_ref()).await?;
         let answer = self.store.resolve(&remote, &Reference::Branch(branch.clone())).await;
         self.metrics.git_request("resolve", answer.is_ok());
         answer.map(|commit| commit.to_string()).map_err(|error| failure(&error))
@@ -167,21 +195,52 @@ impl Poll {
     fn delay(&self, interval: Duration, failures: u32, turn: u64) -> Duration {
         let mut hasher = DefaultHasher::new();
         (&self.target, turn).hash(&mut hasher);
-        let spread = interval.mul_f64(f64::from(u32::try_from(hasher.finish() % 100).unwrap_or(0)) / 1000.0);
+        let spread =
+            interval.mul_f64(f64::from(u32::try_from(hasher.finish() % 100).unwrap_or(0)) / 1000.0);
         let factor = 1 << failures.saturating_sub(PATIENCE).min(8);
         (interval * factor).min(LONGEST_DELAY.max(interval)).saturating_sub(spread)
     }
 }
 
-/// The remote of a repository URL.
-pub(crate) fn remote(repo_url: &str) -> Result<Remote, Failure> {
-    let url = Url::parse(repo_url).map_err(|error| Failure {
-        reason: Reason::InvalidSpec,
-        message: error.to_string(),
-        findings: Vec::new(),
-        transient: false,
+/// The remote of a repository URL, with what the app's Secret holds. The Secret is read each time, so that a
+/// changed one is used at once.
+pub(crate) async fn remote(
+    cluster: &Cluster,
+    repo_url: &str,
+    secret: Option<&SecretName>,
+) -> Result<Remote, Failure> {
+    let url = Url::parse(repo_url).map_err(|error| unusable(error.to_string(), false))?;
+    let remote = Remote::new(url);
+    match secret {
+        Some(secret) => Ok(remote.with_access(access(cluster, secret).await?)),
+        None => Ok(remote),
+    }
+}
+
+async fn access(cluster: &Cluster, secret: &SecretName) -> Result<Access, Failure> {
+    let SecretName { namespace, name } = secret;
+    let secrets = Request::new(format!("/api/v1/namespaces/{namespace}/secrets"));
+    let request = secrets
+        .get(name, &GetParams::default())
+        .map_err(|_| unusable(format!("{name} is not the name of a Secret."), false))?;
+    let secret: Secret = cluster.read(request).await.map_err(|error| {
+        let what = if error.is_not_found() {
+            format!("Secret {name}, which spec.source.secretRef names, does not exist in namespace {namespace}. Create it, or correct the name.")
+        } else {
+            format!("Secret {name} in namespace {namespace} cannot be read: {error}.")
+        };
+        unusable(what, error.is_transient())
     })?;
-    Ok(Remote::new(url))
+    let data =
+        secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect();
+    Access::from_secret(&data).map_err(|error| {
+        unusable(format!("Secret {name} in namespace {namespace} cannot be used: {error}"), false)
+    })
+}
+
+fn unusable(message: String, transient: bool) -> Failure {
+    let reason = if transient { Reason::SourceUnavailable } else { Reason::InvalidSpec };
+    Failure { reason, message, findings: Vec::new(), transient }
 }
 
 /// What a failure of git means for an app.

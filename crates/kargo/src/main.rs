@@ -1,6 +1,10 @@
 //! `kargo`: keeps what runs in a cluster in line with git.
 
 mod commands;
+mod diagnostic;
+mod folder_tree;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -14,17 +18,19 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 enum Kargo {
     /// Run the controller: the process that the Helm chart installs.
     Controller(commands::controller::Arguments),
+    /// Render a folder with a kustomization and print the objects.
+    Build(commands::build::Arguments),
     /// Print the custom resource definition of `KargoApp` as YAML.
     Crd(commands::crd::Arguments),
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
     let result = match Kargo::parse() {
-        Kargo::Controller(arguments) => commands::controller::run(arguments),
-        Kargo::Crd(arguments) => commands::crd::run(&arguments),
+        Kargo::Controller(arguments) => {
+            commands::controller::run(arguments).map(|()| ExitCode::SUCCESS)
+        }
+        Kargo::Build(arguments) => commands::build::run(&arguments),
+        Kargo::Crd(arguments) => commands::crd::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
-    match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => commands::fail(&error),
-    }
+    result.unwrap_or_else(|error| commands::fail(&error))
 }

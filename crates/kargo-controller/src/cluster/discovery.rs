@@ -6,13 +6,15 @@ use serde_json::Value;
 use super::{CallError, Cluster};
 
 /// Aggregated discovery: all groups in one answer each for `/api` and `/apis` (stable since Kubernetes 1.30).
-const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+const ACCEPT: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
 /// Reads what is served. The answer says whether it has changed since the last time.
 pub async fn refresh(cluster: &Cluster) -> Result<bool, CallError> {
     let mut kinds = Kinds::default();
     for root in ["/api", "/apis"] {
-        let request = http::Request::get(root).header(http::header::ACCEPT, ACCEPT).body(Vec::new());
+        let request =
+            http::Request::get(root).header(http::header::ACCEPT, ACCEPT).body(Vec::new());
         let list: Value = cluster.read(request.map_err(|_| CallError::Unreachable)?).await?;
         read(&list, &mut kinds);
     }
@@ -26,9 +28,12 @@ pub async fn refresh(cluster: &Cluster) -> Result<bool, CallError> {
 /// Adds the groups of one `APIGroupDiscoveryList`.
 fn read(list: &Value, kinds: &mut Kinds) {
     for group in array(list, "items") {
-        let name = group.get("metadata").and_then(|metadata| metadata.get("name")?.as_str()).unwrap_or("");
+        let name =
+            group.get("metadata").and_then(|metadata| metadata.get("name")?.as_str()).unwrap_or("");
         for version in array(group, "versions") {
-            let Some(version_name) = version.get("version").and_then(Value::as_str) else { continue };
+            let Some(version_name) = version.get("version").and_then(Value::as_str) else {
+                continue;
+            };
             if version.get("freshness").and_then(Value::as_str) == Some("Stale") {
                 kinds.silent_groups.insert(name.to_owned());
             }
@@ -39,7 +44,13 @@ fn read(list: &Value, kinds: &mut Kinds) {
                 let verbs: Vec<&str> = array(resource, "verbs").filter_map(Value::as_str).collect();
                 let watchable = verbs.contains(&"list") && verbs.contains(&"watch");
                 let namespaced = text("scope") == Some("Namespaced");
-                kinds.insert(GroupKind::new(name, kind), version_name, plural, namespaced, watchable);
+                kinds.insert(
+                    GroupKind::new(name, kind),
+                    version_name,
+                    plural,
+                    namespaced,
+                    watchable,
+                );
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What the API server's refusal of an object means, in words for people.
 
-use kargo_core::{desired::Desired, finding::Finding, object::ObjectId, world::event::ApplyFailure};
+use kargo_core::{
+    desired::Desired, finding::Finding, object::ObjectId, world::event::ApplyFailure,
+};
 use kube::core::Status;
 
 use super::CallError;
@@ -10,22 +12,25 @@ const LONGEST_QUOTE: usize = 500;
 
 /// Explains why an object could not be applied.
 pub fn of_apply(error: &CallError, desired: &Desired) -> ApplyFailure {
-    let mut failure = explain(error, desired.id());
+    let mut failure = explain(error, desired.id(), "applied");
     failure.finding = failure.finding.at(desired.location().cloned());
     failure
 }
 
 /// Explains why an object could not be deleted.
 pub fn of_delete(error: &CallError, id: &ObjectId) -> ApplyFailure {
-    explain(error, id)
+    explain(error, id, "deleted")
 }
 
-fn explain(error: &CallError, id: &ObjectId) -> ApplyFailure {
+fn explain(error: &CallError, id: &ObjectId, done: &str) -> ApplyFailure {
     let (what, help, transient) = match error {
         CallError::Refused(status) => refusal(status, id),
-        CallError::TimedOut | CallError::Unreachable => (error.to_string(), "It is tried again".to_owned(), true),
+        CallError::TimedOut | CallError::Unreachable => {
+            (error.to_string(), "It is tried again".to_owned(), true)
+        }
     };
-    let finding = Finding::error(format!("{} could not be applied: {what}", id.short())).about(id).help(help);
+    let finding =
+        Finding::error(format!("{} could not be {done}: {what}", id.short())).about(id).help(help);
     ApplyFailure { finding, transient }
 }
 
@@ -102,18 +107,48 @@ mod tests {
     use super::*;
 
     fn status(code: u16, message: &str) -> CallError {
-        CallError::Refused(Box::new(Status { code, message: message.to_owned(), reason: "Reason".to_owned(), ..Status::default() }))
+        CallError::Refused(Box::new(Status {
+            code,
+            message: message.to_owned(),
+            reason: "Reason".to_owned(),
+            ..Status::default()
+        }))
     }
 
     #[rstest]
-    #[case(422, "Deployment.apps \"web\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0", "spec.replicas: Invalid value: -1", false)]
-    #[case(422, "Deployment.apps \"web\" is invalid: spec.selector: Invalid value: {}: field is immutable", "cannot be changed once the object exists", false)]
-    #[case(422, "Deployment.apps \"web\" is invalid: metadata.uid: Invalid value: \"x\": field is immutable", "recreated", true)]
-    #[case(500, "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema", ".spec.foo: field not declared in schema", false)]
+    #[case(
+        422,
+        "Deployment.apps \"web\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+        "spec.replicas: Invalid value: -1",
+        false
+    )]
+    #[case(
+        422,
+        "Deployment.apps \"web\" is invalid: spec.selector: Invalid value: {}: field is immutable",
+        "cannot be changed once the object exists",
+        false
+    )]
+    #[case(
+        422,
+        "Deployment.apps \"web\" is invalid: metadata.uid: Invalid value: \"x\": field is immutable",
+        "recreated",
+        true
+    )]
+    #[case(
+        500,
+        "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
+        ".spec.foo: field not declared in schema",
+        false
+    )]
     #[case(404, "namespaces \"a\" not found", "namespace a does not exist", true)]
     #[case(403, "pods \"web\" is forbidden: exceeded quota: q", "larger quota", true)]
     #[case(503, "the server is currently unable to handle the request", "tried again", true)]
-    fn a_refusal_is_explained(#[case] code: u16, #[case] message: &str, #[case] contains: &str, #[case] transient: bool) {
+    fn a_refusal_is_explained(
+        #[case] code: u16,
+        #[case] message: &str,
+        #[case] contains: &str,
+        #[case] transient: bool,
+    ) {
         let id = ObjectId::new(GroupKind::new("apps", "Deployment"), Some("a"), "web");
         let failure = of_delete(&status(code, message), &id);
         assert!(failure.finding.to_string().contains(contains), "{}", failure.finding);
@@ -123,7 +158,10 @@ mod tests {
     #[test]
     fn a_secrets_values_are_never_quoted() {
         let id = ObjectId::new(GroupKind::new("", "Secret"), Some("a"), "s");
-        let failure = of_delete(&status(422, "Secret \"s\" is invalid: data[a]: Invalid value: \"hunter2\""), &id);
+        let failure = of_delete(
+            &status(422, "Secret \"s\" is invalid: data[a]: Invalid value: \"hunter2\""),
+            &id,
+        );
         assert!(!failure.finding.to_string().contains("hunter2"));
     }
 }

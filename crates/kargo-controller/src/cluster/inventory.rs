@@ -15,7 +15,9 @@ use super::{CallError, Cluster};
 
 /// The recorded kinds; `None` if there is no record.
 pub async fn read(cluster: &Cluster) -> Result<Option<BTreeSet<GroupKind>>, CallError> {
-    let request = collection(cluster).get(names::INVENTORY_CONFIG_MAP, &GetParams::default()).map_err(unbuilt)?;
+    let request = collection(cluster)
+        .get(names::INVENTORY_CONFIG_MAP, &GetParams::default())
+        .map_err(unbuilt)?;
     let record: Value = match cluster.read(request).await {
         Ok(record) => record,
         Err(error) if error.is_not_found() => return Ok(None),
@@ -43,7 +45,9 @@ pub async fn add(cluster: &Cluster, kinds: &BTreeSet<GroupKind>) -> Result<(), C
         "metadata": { "name": names::INVENTORY_CONFIG_MAP, "namespace": cluster.namespace() },
         "data": data,
     });
-    let request = collection(cluster).create(&PostParams::default(), record.to_string().into_bytes()).map_err(unbuilt)?;
+    let request = collection(cluster)
+        .create(&PostParams::default(), record.to_string().into_bytes())
+        .map_err(unbuilt)?;
     cluster.write::<Value>(request).await.map(drop)
 }
 
@@ -57,7 +61,12 @@ pub async fn rediscover(cluster: &Cluster) -> Result<BTreeSet<GroupKind>, CallEr
         let Some(path) = cluster.collection(group_kind, None, None) else { continue };
         let request = Request::new(path).list_metadata(&parameters).map_err(unbuilt)?;
         match cluster.read::<Value>(request).await {
-            Ok(list) if list.get("items").and_then(Value::as_array).is_some_and(|items| !items.is_empty()) => {
+            Ok(list)
+                if list
+                    .get("items")
+                    .and_then(Value::as_array)
+                    .is_some_and(|items| !items.is_empty()) =>
+            {
                 found.insert(group_kind.clone());
             }
             // Kinds that this identity may not list, or that do not answer a list, were never used by it.
@@ -75,7 +84,8 @@ fn collection(cluster: &Cluster) -> Request {
 
 /// `installation_Kind.group`: the keys of a `ConfigMap` have no `/`, and several installations may share a namespace.
 fn key(cluster: &Cluster, group_kind: &GroupKind) -> String {
-    let group = if group_kind.group.is_empty() { String::new() } else { format!(".{}", group_kind.group) };
+    let group =
+        if group_kind.group.is_empty() { String::new() } else { format!(".{}", group_kind.group) };
     format!("{}_{}{group}", cluster.installation(), group_kind.kind)
 }
 

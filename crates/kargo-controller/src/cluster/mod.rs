@@ -91,7 +91,11 @@ where
 
 impl Cluster {
     /// A cluster from a client configuration. Retries are the world's business, not the client's.
-    pub fn new(mut config: kube::Config, installation: &str, namespace: &str) -> Result<Self, kube::Error> {
+    pub fn new(
+        mut config: kube::Config,
+        installation: &str,
+        namespace: &str,
+    ) -> Result<Self, kube::Error> {
         config.default_retry = false;
         // Watches on connections of their own: a burst of writes would delay their events.
         let calls = kube::Client::try_from(config.clone())?;
@@ -131,7 +135,10 @@ impl Cluster {
     }
 
     /// Reads something, within the deadline.
-    pub async fn read<T: DeserializeOwned>(&self, request: http::Request<Vec<u8>>) -> Result<T, CallError> {
+    pub async fn read<T: DeserializeOwned>(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<T, CallError> {
         match tokio::time::timeout(CALL_DEADLINE, self.calls.request::<T>(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(kube::Error::Api(status))) => Err(CallError::Refused(status)),
@@ -145,13 +152,21 @@ impl Cluster {
     }
 
     /// Writes something: as [`Cluster::read`], with a bound on how many are under way at once.
-    pub async fn write<T: DeserializeOwned>(&self, request: http::Request<Vec<u8>>) -> Result<T, CallError> {
+    pub async fn write<T: DeserializeOwned>(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<T, CallError> {
         let _place = self.writes.acquire().await.map_err(|_| CallError::Unreachable)?;
         self.read(request).await
     }
 
     /// The URL path of the collection that an object of this kind belongs to; `None` if the kind is not served.
-    pub fn collection(&self, group_kind: &GroupKind, version: Option<&str>, namespace: Option<&str>) -> Option<String> {
+    pub fn collection(
+        &self,
+        group_kind: &GroupKind,
+        version: Option<&str>,
+        namespace: Option<&str>,
+    ) -> Option<String> {
         let kinds = self.kinds();
         let served = kinds.get(group_kind)?;
         let version = version.or_else(|| served.versions.first().map(String::as_str))?;
@@ -164,7 +179,12 @@ impl Cluster {
     }
 }
 
-fn collection_path(group_kind: &GroupKind, served: &ServedKind, version: &str, namespace: Option<&str>) -> String {
+fn collection_path(
+    group_kind: &GroupKind,
+    served: &ServedKind,
+    version: &str,
+    namespace: Option<&str>,
+) -> String {
     let root = if group_kind.group.is_empty() {
         format!("/api/{version}")
     } else {

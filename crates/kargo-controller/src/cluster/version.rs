@@ -7,10 +7,13 @@ pub const OLDEST_MINOR: u32 = 33;
 
 /// Asks the API server for its version. An old one is an error; a newer one than was tested is not.
 pub async fn check(cluster: &Cluster) -> anyhow::Result<String> {
-    let request = || http::Request::get("/version").body(Vec::new()).map_err(|_| CallError::Unreachable);
+    let request =
+        || http::Request::get("/version").body(Vec::new()).map_err(|_| CallError::Unreachable);
     let version: serde_json::Value =
         patiently(|| async { cluster.read(request()?).await }).await.map_err(explain)?;
-    let text = |key: &str| version.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let text = |key: &str| {
+        version.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
     let digits = |text: String| text.chars().take_while(char::is_ascii_digit).collect::<String>();
     let (major, minor) = (digits(text("major")), digits(text("minor")));
     let (Ok(major), Ok(minor)) = (major.parse::<u32>(), minor.parse::<u32>()) else {

@@ -34,49 +34,74 @@ pub(crate) struct Apply {
     pub recorder: Recorder,
     pub events: mpsc::Sender<Event>,
     pub app: AppKey,
+    pub run: u64,
 }
 
 impl Apply {
     /// Creates what namespaces are missing, then applies the objects.
-    pub(crate) async fn run(self, mut objects: Vec<(Arc<Desired>, Option<String>)>, namespaces: Vec<String>) {
+    pub(crate) async fn run(
+        self,
+        mut objects: Vec<(Arc<Desired>, Option<String>)>,
+        namespaces: Vec<String>,
+    ) {
         for namespace in namespaces {
             self.ensure_namespace(&namespace).await;
         }
         objects.sort_by_key(|(desired, _)| desired.band());
         while !objects.is_empty() {
             let band = objects[0].0.band();
-            let rest = objects.split_off(objects.partition_point(|(desired, _)| desired.band() == band));
+            let rest =
+                objects.split_off(objects.partition_point(|(desired, _)| desired.band() == band));
             let this = &self;
             stream::iter(objects)
                 .for_each_concurrent(OBJECTS_AT_ONCE, |(desired, uid)| async move {
                     let result = this.apply(&desired, uid.as_deref()).await;
                     this.metrics.apply(result.is_ok());
                     let outcome = ApplyOutcome { desired, result };
-                    let _ = this.events.send(Event::ObjectApplied { app: this.app.clone(), outcome }).await;
+                    let _ = this
+                        .events
+                        .send(Event::ObjectApplied { app: this.app.clone(), outcome })
+                        .await;
                 })
                 .await;
             objects = rest;
         }
-        let _ = self.events.send(Event::ApplyEnded(self.app)).await;
+        let _ = self.events.send(Event::ApplyEnded { app: self.app, run: self.run }).await;
     }
 
     async fn apply(&self, desired: &Desired, uid: Option<&str>) -> Result<Box<Live>, ApplyFailure> {
         let id = desired.id();
         let unserved = || {
-            let finding = Finding::error(format!("{} could not be applied: its kind is not served any more", id.short()));
-            ApplyFailure { finding: finding.about(id).at(desired.location().cloned()), transient: true }
+            let finding = Finding::error(format!(
+                "{} could not be applied: its kind is not served any more",
+                id.short()
+            ));
+            ApplyFailure {
+                finding: finding.about(id).at(desired.location().cloned()),
+                transient: true,
+            }
         };
-        let path = self.cluster.collection(&id.group_kind, Some(desired.version()), id.namespace.as_deref());
+        let path = self.cluster.collection(
+            &id.group_kind,
+            Some(desired.version()),
+            id.namespace.as_deref(),
+        );
         let path = path.ok_or_else(unserved)?;
         // The uid makes an apply to a known object refuse one that somebody recreated, and never create one.
         let mut manifest = desired.manifest().clone();
-        if let (Some(uid), Some(metadata)) = (uid, manifest.get_mut("metadata").and_then(Value::as_object_mut)) {
+        if let (Some(uid), Some(metadata)) =
+            (uid, manifest.get_mut("metadata").and_then(Value::as_object_mut))
+        {
             metadata.insert("uid".to_owned(), json!(uid));
         }
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let request = Request::new(path).patch(&id.name, &parameters, &Patch::Apply(&manifest));
         let request = request.map_err(|_| unserved())?;
-        let stored: Value = self.cluster.write(request).await.map_err(|error| failure::of_apply(&error, desired))?;
+        let stored: Value = self
+            .cluster
+            .write(request)
+            .await
+            .map_err(|error| failure::of_apply(&error, desired))?;
         let live = Live::observe(&stored, self.cluster.installation()).ok_or_else(unserved)?;
         Ok(Box::new(live))
     }
@@ -90,17 +115,27 @@ impl Apply {
             Err(error) if error.is_not_found() => {}
             _ => return,
         }
-        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
-        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let Ok(create) = namespaces.create(&parameters, namespace.to_string().into_bytes()) else { return };
+        let namespace =
+            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+        let parameters =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let Ok(create) = namespaces.create(&parameters, namespace.to_string().into_bytes()) else {
+            return;
+        };
         match self.cluster.write::<Value>(create).await {
             Ok(_) => {
                 let id = ObjectId::new(GroupKind::new("", "Namespace"), None, name);
                 tracing::info!(app = %self.app, object = %id, "namespace created");
-                self.recorder.tell(&self.app, EventReason::NamespaceCreated, &format!("Namespace {name} did not exist and was created."));
+                self.recorder.tell(
+                    &self.app,
+                    EventReason::NamespaceCreated,
+                    &format!("Namespace {name} did not exist and was created."),
+                );
             }
             Err(CallError::Refused(status)) if status.code == 409 => {}
-            Err(error) => tracing::warn!(app = %self.app, namespace = name, %error, "a namespace could not be created"),
+            Err(error) => {
+                tracing::warn!(app = %self.app, namespace = name, %error, "a namespace could not be created");
+            }
         }
     }
 }

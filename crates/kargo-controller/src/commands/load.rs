@@ -20,7 +20,7 @@ use crate::{
     cluster::Cluster,
     metrics::Metrics,
     settings::{DefaultTargetNamespace, Settings},
-    source,
+    source::{self, SecretName},
 };
 
 /// How many renders run at once; each is one thread at work.
@@ -37,13 +37,30 @@ pub(crate) struct Loader {
     inputs: Mutex<HashMap<AppKey, Inputs>>,
 }
 
-/// Paths that were looked at, with the id of what stood there.
-type Inputs = Vec<(String, Option<ObjectId>)>;
+/// What a render looked at. It belongs to the result with this digest and to no other: the world may have
+/// discarded the last one.
+struct Inputs {
+    digest: String,
+    /// Paths, with the id of what stood there.
+    seen: Vec<(String, Option<ObjectId>)>,
+}
 
 impl Loader {
     /// A loader over a store of git caches.
-    pub(crate) fn new(store: Arc<Store>, cluster: Cluster, settings: Arc<Settings>, metrics: Metrics) -> Self {
-        Self { store, cluster, settings, metrics, renders: Semaphore::new(RENDERS_AT_ONCE), inputs: Mutex::default() }
+    pub(crate) fn new(
+        store: Arc<Store>,
+        cluster: Cluster,
+        settings: Arc<Settings>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            store,
+            cluster,
+            settings,
+            metrics,
+            renders: Semaphore::new(RENDERS_AT_ONCE),
+            inputs: Mutex::default(),
+        }
     }
 
     /// Carries out [`kargo_core::world::event::Command::Load`].
@@ -70,8 +87,13 @@ impl Loader {
         request: &LoadRequest,
         previous: Option<Arc<Rendered>>,
     ) -> Result<Arc<Rendered>, Failure> {
-        let remote = source::remote(&request.repo_url)?;
-        let commit = request.commit.parse().map_err(|_| internal("the commit id cannot be read"))?;
+        let secret = request
+            .secret
+            .clone()
+            .map(|name| SecretName { namespace: app.namespace.clone(), name });
+        let remote = source::remote(&self.cluster, &request.repo_url, secret.as_ref()).await?;
+        let commit =
+            request.commit.parse().map_err(|_| internal("the commit id cannot be read"))?;
         let snapshot = self.store.fetch(&remote, commit, &request.path).await;
         self.metrics.git_request("fetch", snapshot.is_ok());
         let snapshot = snapshot.map_err(|error| source::failure(&error))?;
@@ -81,9 +103,12 @@ impl Loader {
         let render = move || {
             // A poison repository fails alone, whatever it finds in the renderer.
             let render = AssertUnwindSafe(|| loader.render(&app, &request, &snapshot, previous));
-            std::panic::catch_unwind(render).unwrap_or_else(|_| Err(internal("the renderer failed on this commit")))
+            std::panic::catch_unwind(render)
+                .unwrap_or_else(|_| Err(internal("the renderer failed on this commit")))
         };
-        tokio::task::spawn_blocking(render).await.unwrap_or_else(|_| Err(internal("the renderer failed on this commit")))
+        tokio::task::spawn_blocking(render)
+            .await
+            .unwrap_or_else(|_| Err(internal("the renderer failed on this commit")))
     }
 
     fn render(
@@ -94,12 +119,13 @@ impl Loader {
         previous: Option<Arc<Rendered>>,
     ) -> Result<Arc<Rendered>, Failure> {
         if let Some(previous) = previous
-            && self.is_unchanged(app, snapshot)
+            && self.is_unchanged(app, &previous, snapshot)
         {
             return Ok(Arc::new(previous.at_revision(&request.commit)));
         }
         let namespace = request.target_namespace.clone().or_else(|| {
-            (self.settings.default_target_namespace == DefaultTargetNamespace::App).then(|| app.namespace.clone())
+            (self.settings.default_target_namespace == DefaultTargetNamespace::App)
+                .then(|| app.namespace.clone())
         });
         let options = kustomize::Options { namespace, ..kustomize::Options::default() };
         let path = request.path.trim_matches('/');
@@ -110,7 +136,9 @@ impl Loader {
         let warnings = outcome.warnings.into_iter().map(|warning| of_warning(&warning)).collect();
         let build = match outcome.result {
             Ok(build) => build,
-            Err(errors) => return Err(unrenderable(&request.commit, errors.iter().map(of_error).collect())),
+            Err(errors) => {
+                return Err(unrenderable(&request.commit, errors.iter().map(of_error).collect()));
+            }
         };
         let context = Context {
             installation: self.cluster.installation(),
@@ -121,19 +149,20 @@ impl Loader {
         };
         let rendered = Rendered::prepare(build, warnings, &context)
             .map_err(|findings| unrenderable(&request.commit, findings))?;
-        let inputs = outcome.looked_at.into_iter().map(|path| {
+        let seen = outcome.looked_at.into_iter().map(|path| {
             let id = snapshot.id(&path).ok().flatten();
             (path, id)
         });
-        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), inputs.collect());
+        let inputs = Inputs { digest: rendered.digest().to_owned(), seen: seen.collect() };
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), inputs);
         Ok(Arc::new(rendered))
     }
 
-    /// Whether nothing that the last good render looked at has changed.
-    fn is_unchanged(&self, app: &AppKey, snapshot: &Snapshot) -> bool {
+    /// Whether nothing that the previous render looked at has changed.
+    fn is_unchanged(&self, app: &AppKey, previous: &Rendered, snapshot: &Snapshot) -> bool {
         let inputs = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
-        inputs.get(app).is_some_and(|inputs| {
-            inputs.iter().all(|(path, id)| snapshot.id(path).is_ok_and(|now| now == *id))
+        inputs.get(app).filter(|inputs| inputs.digest == previous.digest()).is_some_and(|inputs| {
+            inputs.seen.iter().all(|(path, id)| snapshot.id(path).is_ok_and(|now| now == *id))
         })
     }
 }
@@ -156,7 +185,8 @@ fn of_warning(warning: &kustomize::Warning) -> Finding {
 
 /// All findings, and a message that says the first of them.
 fn unrenderable(commit: &str, findings: Vec<Finding>) -> Failure {
-    let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    let errors: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     let first = errors.first().map(ToString::to_string).unwrap_or_default();
     let more = match errors.len() {
         0 | 1 => String::new(),
@@ -173,5 +203,10 @@ fn unrenderable(commit: &str, findings: Vec<Finding>) -> Failure {
 }
 
 fn internal(what: &str) -> Failure {
-    Failure { reason: Reason::RenderFailed, message: format!("{what}."), findings: Vec::new(), transient: true }
+    Failure {
+        reason: Reason::RenderFailed,
+        message: format!("{what}."),
+        findings: Vec::new(),
+        transient: true,
+    }
 }

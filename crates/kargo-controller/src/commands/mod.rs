@@ -3,4 +3,5 @@
 pub(crate) mod apply;
 pub(crate) mod load;
 pub(crate) mod prune;
+pub(crate) mod unmark;
 pub(crate) mod write;

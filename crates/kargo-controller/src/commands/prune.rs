@@ -8,7 +8,7 @@ use kargo_core::{
     world::event::{ApplyFailure, Event, Gone, PruneOutcome},
 };
 use kube::core::{
-    Request,
+    Request, Status,
     params::{DeleteParams, GetParams, Preconditions, PropagationPolicy},
 };
 use serde_json::Value;
@@ -42,40 +42,63 @@ impl Prune {
                 Ok(Gone::Deleted) => {
                     let reason = permit.reason();
                     tracing::info!(app = %permit.app(), object = %candidate.id, uid = candidate.uid, reason, "deleted");
-                    let note = format!("{} (uid {}) was deleted, because {reason}.", candidate.id.short(), candidate.uid);
+                    let note = format!(
+                        "{} (uid {}) was deleted, because {reason}.",
+                        candidate.id.short(),
+                        candidate.uid
+                    );
                     self.recorder.tell(permit.app(), EventReason::Pruned, &note);
                 }
                 Ok(Gone::NotThere) => {}
-                Err(failure) => self.recorder.tell(permit.app(), EventReason::PruneFailed, &failure.finding.to_string()),
+                Err(failure) => self.recorder.tell(
+                    permit.app(),
+                    EventReason::PruneFailed,
+                    &failure.finding.to_string(),
+                ),
             }
             outcomes.push(PruneOutcome { candidate, result });
         }
         let _ = self.events.send(Event::Pruned { app: permit.app().clone(), outcomes }).await;
     }
 
-    async fn delete(&self, permit: &PrunePermit, candidate: &Candidate) -> Result<Gone, ApplyFailure> {
+    async fn delete(
+        &self,
+        permit: &PrunePermit,
+        candidate: &Candidate,
+    ) -> Result<Gone, ApplyFailure> {
         for attempt in 1.. {
             match self.try_delete(permit, candidate).await {
                 Err(CallError::Refused(status)) if status.code == 409 && attempt < ATTEMPTS => {}
-                Err(error) if error.is_not_found() => return Ok(Gone::NotThere),
+                // Without a name, it is the kind that was not found; then nothing is known of the object.
+                Err(CallError::Refused(status)) if names_an_object(&status) => {
+                    return Ok(Gone::NotThere);
+                }
                 answer => return answer.map_err(|error| failure::of_delete(&error, &candidate.id)),
             }
         }
         Ok(Gone::NotThere)
     }
 
-    async fn try_delete(&self, permit: &PrunePermit, candidate: &Candidate) -> Result<Gone, CallError> {
+    async fn try_delete(
+        &self,
+        permit: &PrunePermit,
+        candidate: &Candidate,
+    ) -> Result<Gone, CallError> {
         let id = &candidate.id;
         // A kind that is not served right now is unknown, and unknown is not gone.
-        let collection = Request::new(self.cluster.collection_of(id).ok_or(CallError::Unreachable)?);
-        let look = collection.get(&id.name, &GetParams::default()).map_err(|_| CallError::Unreachable)?;
+        let collection =
+            Request::new(self.cluster.collection_of(id).ok_or(CallError::Unreachable)?);
+        let look =
+            collection.get(&id.name, &GetParams::default()).map_err(|_| CallError::Unreachable)?;
         let object: Value = self.cluster.read(look).await?;
         let live = Live::observe(&object, self.cluster.installation());
-        let Some(live) = live.filter(|live| live.uid == candidate.uid && live.mark == Mark::Ours(permit.app().clone())) else {
+        let Some(live) = live.filter(|live| {
+            live.uid == candidate.uid && live.mark == Mark::Ours(permit.app().clone())
+        }) else {
             tracing::warn!(object = %id, "left alone: it does not carry the marks of this app any more");
             return Ok(Gone::NotThere);
         };
-        if live.deleting {
+        if live.deleting || !permit.covers(id) {
             return Ok(Gone::NotThere);
         }
         // In the background: what the object owns goes too, and nobody waits for it.
@@ -87,8 +110,14 @@ impl Prune {
             }),
             ..DeleteParams::default()
         };
-        let delete = collection.delete(&id.name, &parameters).map_err(|_| CallError::Unreachable)?;
+        let delete =
+            collection.delete(&id.name, &parameters).map_err(|_| CallError::Unreachable)?;
         self.cluster.write::<Value>(delete).await?;
         Ok(Gone::Deleted)
     }
+}
+
+/// Whether it is this object that does not exist.
+fn names_an_object(status: &Status) -> bool {
+    status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
 }

@@ -17,7 +17,11 @@ use crate::cluster::Cluster;
 const WATCH_SECONDS: u32 = 60;
 
 /// Watches `KargoApps` in one namespace, or in all, for ever.
-pub(crate) async fn watch(cluster: Cluster, namespace: Option<String>, events: mpsc::Sender<Event>) {
+pub(crate) async fn watch(
+    cluster: Cluster,
+    namespace: Option<String>,
+    events: mpsc::Sender<Event>,
+) {
     let api: Api<DeserializeGuard<KargoApp>> = match &namespace {
         Some(namespace) => Api::namespaced(cluster.watch_client(), namespace),
         None => Api::all(cluster.watch_client()),
@@ -43,7 +47,10 @@ pub(crate) async fn watch(cluster: Cluster, namespace: Option<String>, events: m
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    tracing::warn!(error = describe(&error), "the watch of KargoApps is interrupted");
+                    tracing::warn!(
+                        error = describe(&error),
+                        "the watch of KargoApps is interrupted"
+                    );
                     failures += 1;
                     tokio::time::sleep(delay(failures)).await;
                     // After many failures in a row the old resourceVersion may be the reason.
@@ -53,11 +60,12 @@ pub(crate) async fn watch(cluster: Cluster, namespace: Option<String>, events: m
                     continue;
                 }
             };
-            failures = 0;
-            if let Some(event) = event
-                && events.send(event).await.is_err()
-            {
-                return;
+            if let Some(event) = event {
+                // A list that begins is no success yet.
+                failures = 0;
+                if events.send(event).await.is_err() {
+                    return;
+                }
             }
         }
     }
@@ -69,7 +77,10 @@ fn accept(app: DeserializeGuard<KargoApp>) -> Option<SeenApp> {
         Ok(app) => SeenApp::of(app),
         Err(invalid) => {
             let name = invalid.metadata.name.unwrap_or_default();
-            tracing::warn!(app = name, "a KargoApp cannot be read and is ignored; apply it again to see why");
+            tracing::warn!(
+                app = name,
+                "a KargoApp cannot be read and is ignored; apply it again to see why"
+            );
             None
         }
     }
@@ -80,6 +91,9 @@ fn gone(app: &DeserializeGuard<KargoApp>) -> Option<Event> {
         Ok(app) => &app.metadata,
         Err(invalid) => &invalid.metadata,
     };
-    let key = kargo_core::object::AppKey { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? };
+    let key = kargo_core::object::AppKey {
+        namespace: metadata.namespace.clone()?,
+        name: metadata.name.clone()?,
+    };
     Some(Event::AppGone(key))
 }

@@ -26,7 +26,8 @@ const ATTEMPTS: u32 = 20;
 
 /// Reads discovery again whenever a definition changes, for ever.
 pub(crate) async fn watch(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let definitions: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(cluster.watch_client());
+    let definitions: Api<PartialObjectMeta<CustomResourceDefinition>> =
+        Api::all(cluster.watch_client());
     let services: Api<PartialObjectMeta<APIService>> = Api::all(cluster.watch_client());
     let changes = stream::select(
         watcher(definitions, config()).default_backoff().map(drop),

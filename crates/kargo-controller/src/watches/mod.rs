@@ -40,11 +40,20 @@ fn describe(error: &watcher::Error) -> String {
 
 /// Whether the API server refuses the watch, rather than being out of reach.
 fn is_refusal(error: &watcher::Error) -> bool {
-    let code = match error {
+    matches!(answer(error), Some(401 | 403 | 404 | 405))
+}
+
+/// Whether the API server answered at all.
+fn is_answer(error: &watcher::Error) -> bool {
+    answer(error).is_some()
+}
+
+/// The status code of the API server's answer.
+fn answer(error: &watcher::Error) -> Option<u16> {
+    match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
-        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
-        _ => return false,
-    };
-    matches!(code, 401 | 403 | 404 | 405)
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        _ => None,
+    }
 }

@@ -5,13 +5,7 @@ use std::fmt::Debug;
 
 use futures::TryStreamExt;
 use kargo_api::names;
-use kargo_core::{
-    finding::Finding,
-    health,
-    live::Live,
-    object::GroupKind,
-    world::event::Event,
-};
+use kargo_core::{finding::Finding, health, live::Live, object::GroupKind, world::event::Event};
 use kube::{
     Api,
     api::{ApiResource, DynamicObject},
@@ -22,8 +16,11 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{config, delay, describe, is_refusal};
+use super::{config, delay, describe, is_answer, is_refusal};
 use crate::cluster::Cluster;
+
+/// A kind whose list is answered by errors so often in a row is unavailable; the others do not wait for it.
+const PATIENCE: u32 = 5;
 
 /// Watches one kind for ever.
 pub(crate) async fn watch(cluster: Cluster, group_kind: GroupKind, events: mpsc::Sender<Event>) {
@@ -31,7 +28,8 @@ pub(crate) async fn watch(cluster: Cluster, group_kind: GroupKind, events: mpsc:
     loop {
         let kinds = cluster.kinds();
         let Some(served) = kinds.get(&group_kind).filter(|served| served.watchable) else {
-            let finding = Finding::error(format!("this cluster cannot list kind {}", group_kind.kind));
+            let finding =
+                Finding::error(format!("this cluster cannot list kind {}", group_kind.kind));
             let _ = events.send(Event::LiveUnavailable(group_kind, finding)).await;
             return;
         };
@@ -45,12 +43,18 @@ pub(crate) async fn watch(cluster: Cluster, group_kind: GroupKind, events: mpsc:
         let resource = ApiResource { api_version: api_version(&resource), ..resource };
         let selector = format!("{}={}", names::INSTALLATION_LABEL, cluster.installation());
         let config = config().labels(&selector);
-        let watch = Watch { cluster: &cluster, resource: &resource, group_kind: &group_kind, events: &events };
+        let watch = Watch {
+            cluster: &cluster,
+            resource: &resource,
+            group_kind: &group_kind,
+            events: &events,
+        };
         let ended = if health::has_health_rule(&group_kind) {
             let api: Api<DynamicObject> = Api::all_with(cluster.watch_client(), &resource);
             watch.follow(watcher(api, config), &mut failures).await
         } else {
-            let api: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(cluster.watch_client(), &resource);
+            let api: Api<PartialObjectMeta<DynamicObject>> =
+                Api::all_with(cluster.watch_client(), &resource);
             watch.follow(watcher(api, config), &mut failures).await
         };
         if ended.is_none() {
@@ -106,10 +110,16 @@ impl Watch<'_> {
                 Err(error) => {
                     let text = describe(&error);
                     tracing::warn!(kind = %self.group_kind, error = text, "a watch is interrupted");
-                    if is_refusal(&error) {
-                        let finding = Finding::error(format!("kind {} cannot be listed: {text}", self.group_kind.kind))
-                            .help("Give Kargo's ServiceAccount the right to list and watch it");
-                        self.events.send(Event::LiveUnavailable(self.group_kind.clone(), finding)).await.ok()?;
+                    if is_refusal(&error) || (is_answer(&error) && *failures >= PATIENCE) {
+                        let finding = Finding::error(format!(
+                            "kind {} cannot be listed: {text}",
+                            self.group_kind.kind
+                        ))
+                        .help("Give Kargo's ServiceAccount the right to list and watch it, or mend the webhook or API service behind it");
+                        self.events
+                            .send(Event::LiveUnavailable(self.group_kind.clone(), finding))
+                            .await
+                            .ok()?;
                     }
                     *failures += 1;
                     tokio::time::sleep(delay(*failures)).await;
@@ -119,8 +129,9 @@ impl Watch<'_> {
                     continue;
                 }
             };
-            *failures = 0;
             if let Some(event) = event {
+                // A list that begins is no success yet.
+                *failures = 0;
                 self.events.send(event).await.ok()?;
             }
         }

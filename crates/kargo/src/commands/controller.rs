@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use kargo_controller::settings::{DefaultTargetNamespace, Settings};
+use kargo_git::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -33,6 +34,19 @@ pub(crate) struct Arguments {
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "KARGO_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+
+    /// The only hosts that repositories may be on, such as `github.com` or `*.example.com`; may be given several
+    /// times. Without it, all hosts may be asked.
+    #[arg(long = "allow-git-host", env = "KARGO_ALLOW_GIT_HOSTS", value_delimiter = ',')]
+    allow_git_hosts: Vec<String>,
+
+    /// Let repositories be on link-local addresses, where clouds hand out credentials of the node.
+    #[arg(long, env = "KARGO_ALLOW_LINK_LOCAL")]
+    allow_link_local: bool,
+
+    /// Let credentials for git travel over http://, readable for everybody on the way.
+    #[arg(long, env = "KARGO_ALLOW_CREDENTIALS_IN_CLEAR")]
+    allow_credentials_in_clear: bool,
 
     /// The folder of the git caches. It may be empty at every start.
     #[arg(long, env = "KARGO_CACHE", default_value = "/var/cache/kargo")]
@@ -98,6 +112,16 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             TargetNamespace::App => DefaultTargetNamespace::App,
         },
         listen: arguments.listen,
+        git_policy: Policy {
+            allow_link_local: arguments.allow_link_local,
+            allow_credentials_in_clear: arguments.allow_credentials_in_clear,
+            allowed_hosts: arguments
+                .allow_git_hosts
+                .iter()
+                .map(|host| host.to_lowercase())
+                .collect(),
+            ..Policy::default()
+        },
         cache_folder: arguments.cache,
     };
     kargo_controller::run(settings, config, stop).await
@@ -105,7 +129,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn configuration(kubeconfig: Option<&std::path::Path>) -> anyhow::Result<kube::Config> {
     let Some(path) = kubeconfig else {
-        return kube::Config::infer().await.context("no cluster to work on: give --kubeconfig, or run in a pod");
+        return kube::Config::infer()
+            .await
+            .context("no cluster to work on: give --kubeconfig, or run in a pod");
     };
     let file = kube::config::Kubeconfig::read_from(path)
         .with_context(|| format!("the kubeconfig {} cannot be read", path.display()))?;
@@ -115,16 +141,25 @@ async fn configuration(kubeconfig: Option<&std::path::Path>) -> anyhow::Result<k
 }
 
 fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("--log {filter} is not a level or a list of targets with levels"))?;
+    let filter = EnvFilter::try_new(filter).with_context(|| {
+        format!("--log {filter} is not a level or a list of targets with levels")
+    })?;
     let registry = tracing_subscriber::registry().with(filter);
-    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
+        && std::env::var_os("NO_COLOR").is_none();
     match format {
         LogFormat::Text => {
-            let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour).with_target(false);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .with_ansi(colour)
+                .with_target(false);
             registry.with(layer).init();
         }
         LogFormat::Json => {
-            let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).json().flatten_event(true);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(std::io::stderr)
+                .json()
+                .flatten_event(true);
             registry.with(layer).init();
         }
     }
@@ -136,7 +171,8 @@ fn label_value(text: &str) -> Result<String, String> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let inside = |byte: u8| letter(byte) || byte == b'-';
     let bytes = text.as_bytes();
-    let ends = bytes.first().copied().is_some_and(letter) && bytes.last().copied().is_some_and(letter);
+    let ends =
+        bytes.first().copied().is_some_and(letter) && bytes.last().copied().is_some_and(letter);
     if ends && bytes.len() <= 63 && bytes.iter().copied().all(inside) {
         Ok(text.to_owned())
     } else {

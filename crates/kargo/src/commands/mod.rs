@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod build;
 pub(crate) mod controller;
 pub(crate) mod crd;
 
