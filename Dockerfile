@@ -10,7 +10,7 @@ WORKDIR /build
 # Whatever the builder has installed, zlib goes into the binary: the base has none.
 ENV LIBZ_SYS_STATIC=1
 # cargo-chef turns the manifests and the lock file into a recipe, and builds the dependencies alone from it.
-RUN cargo install --locked --version 0.1.77 cargo-chef
+RUN cargo install --locked --version 0.1.78 cargo-chef
 
 FROM toolchain AS plan
 COPY . .
