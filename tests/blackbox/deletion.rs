@@ -1,13 +1,16 @@
 //! What remains of a deleted `KargoApp`.
 
+use std::time::Duration;
+
 use kargo_api::names::INSTALLATION_LABEL;
 use kargo_tests::world::World;
+use kargo_tests::world::wait::assert_for;
 use serde_json::{Value, json};
 
-use crate::manifests::{KUSTOMIZATION, config_map, kustomization, push_config_maps};
+use crate::manifests::{KUSTOMIZATION, claim, config_map, kustomization, push_config_maps};
 
 #[tokio::test]
-async fn by_default_the_workloads_stay_and_nobody_manages_them_any_more() {
+async fn by_default_the_workloads_stay() {
     let world = World::new("orphan").await;
     let commit = push_config_maps(&world, &["web", "api"]);
     world.apply_app("shop").await;
@@ -16,6 +19,21 @@ async fn by_default_the_workloads_stay_and_nobody_manages_them_any_more() {
 
     world.delete_app("shop").await;
     world.wait_until_gone("KargoApp", "shop").await;
+    let stay = async || Ok(world.find("ConfigMap", "web").await.is_some());
+    assert_for("the ConfigMap web is there", Duration::from_secs(3), stay).await;
+    for name in ["web", "api"] {
+        assert_eq!(world.object("ConfigMap", name).await["data"]["value"], "1");
+    }
+    assert_eq!(world.deleted(), [""; 0]);
+}
+
+#[tokio::test]
+async fn objects_that_nobody_manages_any_more_lose_our_marks_and_nothing_else() {
+    let world = World::new("orphan-marks").await;
+    let commit = push_config_maps(&world, &["web", "api"]);
+    world.apply_app("shop").await;
+    world.wait_until_deployed("shop", &commit).await;
+    world.delete_app("shop").await;
     let label = format!("/metadata/labels/{}", INSTALLATION_LABEL.replace('/', "~1"));
     for name in ["web", "api"] {
         let unmarked = |object: &Value| object.pointer(&label).is_none();
@@ -40,15 +58,16 @@ async fn without_a_controller_a_kargo_app_can_be_deleted_too() {
 
 #[tokio::test]
 async fn delete_takes_the_workloads_but_no_claim() {
-    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Gi\n";
     let world = World::new("delete").await;
     let names = ["a", "b", "c", "d", "e"];
     for name in names {
         world.write(&format!("k8s/{name}.yaml"), &config_map(name, "1"));
     }
     let files = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "claim.yaml"];
-    let commit =
-        world.push_files(&[(KUSTOMIZATION, &kustomization(&files)), ("k8s/claim.yaml", claim)]);
+    let commit = world.push_files(&[
+        (KUSTOMIZATION, &kustomization(&files)),
+        ("k8s/claim.yaml", &claim("data", "{}")),
+    ]);
     world.apply_app_with("shop", json!({"deletionPolicy": "Delete"})).await;
     world.wait_until_deployed("shop", &commit).await;
 

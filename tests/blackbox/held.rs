@@ -10,7 +10,7 @@ use kargo_tests::world::wait::assert_for;
 use kargo_tests::world::{INTERVAL, World};
 use serde_json::json;
 
-use crate::manifests::{KUSTOMIZATION, push_config_maps};
+use crate::manifests::{KUSTOMIZATION, claim, config_map, push_config_maps};
 
 #[tokio::test]
 async fn an_empty_kustomization_file_deletes_nothing() {
@@ -105,31 +105,22 @@ async fn what_is_held_can_also_come_back() {
 }
 
 #[tokio::test]
-async fn a_claim_and_a_namespace_are_not_pruned_without_their_own_consent() {
+async fn a_claim_and_a_namespace_are_kept_without_their_own_consent() {
     let world = World::new("precious").await;
     let namespace = format!("{}-precious", world.namespace);
-    let claim = |annotations: &str| {
-        format!(
-            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\n  annotations: {annotations}\nspec:\n  accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Gi\n"
-        )
-    };
     let first = world.push_files(&[
         (KUSTOMIZATION, "resources:\n- web.yaml\n- namespace.yaml\n- claim.yaml\n"),
-        ("k8s/web.yaml", &crate::manifests::config_map("web", "1")),
+        ("k8s/web.yaml", &config_map("web", "1")),
         (
             "k8s/namespace.yaml",
             &format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {namespace}\n"),
         ),
-        ("k8s/claim.yaml", &claim("{}")),
+        ("k8s/claim.yaml", &claim("data", "{}")),
     ]);
     world.apply_app("shop").await;
     world.wait_until_deployed("shop", &first).await;
     let second = world.push_files(&[(KUSTOMIZATION, "resources:\n- web.yaml\n")]);
-    let app = world
-        .wait_for_app("shop", "holds both", |app| {
-            app.is(ConditionType::Held) && app.current_is(CurrentState::Held, &second)
-        })
-        .await;
+    let app = world.wait_until_deployed("shop", &second).await;
     for expected in ["PersistentVolumeClaim/data".to_owned(), format!("Namespace/{namespace}")] {
         assert!(app.story().contains(&expected), "no {expected} in: {}", app.story());
     }
@@ -139,7 +130,7 @@ async fn a_claim_and_a_namespace_are_not_pruned_without_their_own_consent() {
     let consent = "{kargo.krampoline.io/prune: allowed}";
     let third = world.push_files(&[
         (KUSTOMIZATION, "resources:\n- web.yaml\n- namespace.yaml\n- claim.yaml\n"),
-        ("k8s/claim.yaml", &claim(consent)),
+        ("k8s/claim.yaml", &claim("data", consent)),
     ]);
     world.wait_until_deployed("shop", &third).await;
     let fourth = world.push_files(&[(KUSTOMIZATION, "resources:\n- web.yaml\n- namespace.yaml\n")]);

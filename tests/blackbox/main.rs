@@ -5,6 +5,7 @@
 //!
 //! - [`story`]: what the demo tells, from the first push to the last.
 //! - [`sources`]: git that is down, a branch, a folder or a file that is not there.
+//! - [`private`]: repositories that ask for a password.
 //! - [`broken`]: commits that cannot be deployed, or not all of them.
 //! - [`held`]: deletions that wait for consent.
 //! - [`pruning`]: what leaves git leaves the cluster, and nothing else does.
@@ -27,6 +28,7 @@ mod manifests;
 mod namespaces;
 mod operation;
 mod ownership;
+mod private;
 mod pruning;
 mod reading;
 mod schema;

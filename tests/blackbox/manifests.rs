@@ -47,6 +47,40 @@ spec:
     )
 }
 
+/// A `PersistentVolumeClaim` with these annotations (flow style: `{}` or `{key: value}`).
+pub(crate) fn claim(name: &str, annotations: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: {name}
+  annotations: {annotations}
+spec:
+  accessModes:
+  - ReadWriteOnce
+  resources:
+    requests:
+      storage: 1Gi
+"
+    )
+}
+
+/// A Service of type `LoadBalancer` with these annotations (flow style).
+pub(crate) fn load_balancer(name: &str, annotations: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Service
+metadata:
+  name: {name}
+  annotations: {annotations}
+spec:
+  type: LoadBalancer
+  ports:
+  - port: 80
+"
+    )
+}
+
 /// Pushes one `ConfigMap` for each of `names`, each in a file of its own, and returns the commit.
 pub(crate) fn push_config_maps(world: &World, names: &[&str]) -> String {
     let files: Vec<String> = names.iter().map(|name| format!("{name}.yaml")).collect();

@@ -4,7 +4,7 @@ use kargo_tests::cluster::stages::ADDRESS_ANNOTATION;
 use kargo_tests::world::wait::wait_for;
 use kargo_tests::world::{DEADLINE, World};
 
-use crate::manifests::{KUSTOMIZATION, kustomization, push_config_maps};
+use crate::manifests::{KUSTOMIZATION, kustomization, load_balancer, push_config_maps};
 
 #[tokio::test]
 async fn kubectl_can_wait_for_it() {
@@ -59,15 +59,10 @@ async fn explain_reads_like_documentation() {
 
 #[tokio::test]
 async fn external_addresses_are_shown_and_their_lack_holds_nothing_back() {
-    let service = |name: &str, annotation: &str| {
-        format!(
-            "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  annotations: {annotation}\nspec:\n  type: LoadBalancer\n  ports:\n  - port: 80\n"
-        )
-    };
     let world = World::new("addresses").await;
     let first = world.push_files(&[
         (KUSTOMIZATION, &kustomization(&["waiting.yaml"])),
-        ("k8s/waiting.yaml", &service("waiting", "{}")),
+        ("k8s/waiting.yaml", &load_balancer("waiting", "{}")),
     ]);
     world.apply_app("shop").await;
     let app = world.wait_until_deployed("shop", &first).await;
@@ -76,7 +71,7 @@ async fn external_addresses_are_shown_and_their_lack_holds_nothing_back() {
     let annotation = format!("{{{ADDRESS_ANNOTATION}: 203.0.113.7}}");
     let second = world.push_files(&[
         (KUSTOMIZATION, &kustomization(&["waiting.yaml", "web.yaml"])),
-        ("k8s/web.yaml", &service("web", &annotation)),
+        ("k8s/web.yaml", &load_balancer("web", &annotation)),
     ]);
     world.wait_until_deployed("shop", &second).await;
     world

@@ -77,15 +77,40 @@ async fn an_old_ingress_is_applied_as_it_was_meant() {
     }
 }
 
+const DISRUPTION_BUDGET: &str = "apiVersion: policy/v1beta1
+kind: PodDisruptionBudget
+metadata:
+  name: web
+spec:
+  minAvailable: 1
+  selector:
+    matchLabels:
+      app: web
+";
+
+const CRON_JOB: &str = "apiVersion: batch/v1beta1
+kind: CronJob
+metadata:
+  name: nightly
+spec:
+  schedule: \"0 3 * * *\"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers:
+          - name: main
+            image: backup
+";
+
 #[tokio::test]
 async fn other_removed_versions_are_applied_in_the_served_one() {
-    let disruption = "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata:\n  name: web\nspec:\n  minAvailable: 1\n  selector:\n    matchLabels:\n      app: web\n";
-    let cron = "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata:\n  name: nightly\nspec:\n  schedule: \"0 3 * * *\"\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          restartPolicy: Never\n          containers:\n          - name: main\n            image: backup\n";
     let world = World::new("old-versions").await;
     let commit = world.push_files(&[
         (KUSTOMIZATION, &kustomization(&["disruption.yaml", "cron.yaml"])),
-        ("k8s/disruption.yaml", disruption),
-        ("k8s/cron.yaml", cron),
+        ("k8s/disruption.yaml", DISRUPTION_BUDGET),
+        ("k8s/cron.yaml", CRON_JOB),
     ]);
     world.apply_app("shop").await;
     world.wait_until_deployed("shop", &commit).await;

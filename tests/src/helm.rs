@@ -1,10 +1,12 @@
-//! The helm binary, for the tests of the chart.
+//! The helm binary, for the tests of the chart and the manifests that are made from it.
 
 use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
+use crate::folders;
 use crate::go_tools::{Module, Program, required_version};
 
 const MODULE: &str = "helm";
@@ -21,4 +23,25 @@ pub fn provide() -> Result<PathBuf> {
     let module = Module::open(MODULE, flags)?;
     module.build(&[HELM], "about 4 minutes on two cores")?;
     Ok(module.cache().join(HELM.name))
+}
+
+/// The chart.
+pub const CHART: &str = "charts/kargo";
+
+/// The manifests for people without Helm, made from the chart.
+pub const PLAIN_MANIFESTS: &str = "deploy/kargo.yaml";
+
+/// What [`PLAIN_MANIFESTS`] has to hold: the chart with its default values, and with its
+/// namespace, which Helm would have created.
+pub fn plain_manifests() -> Result<String> {
+    let output = Command::new(provide()?)
+        .current_dir(folders::workspace())
+        .args(["template", "kargo", CHART])
+        .args(["--namespace", "kargo-system", "--set", "namespace.create=true"])
+        .output()
+        .context("helm cannot be started")?;
+    if !output.status.success() {
+        bail!("the chart cannot be rendered: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(String::from_utf8(output.stdout)?)
 }

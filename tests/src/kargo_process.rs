@@ -24,6 +24,8 @@ pub const BINARY_VARIABLE: &str = "KARGO_BIN";
 /// How a controller is started.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The binary, as from [`binary`].
+    pub program: PathBuf,
     /// `--installation`.
     pub installation: String,
     /// `--namespace`: where Kargo keeps its own objects.
@@ -186,7 +188,7 @@ pub fn build(flags: &[&str]) -> Result<PathBuf> {
 
 fn spawn(settings: &Settings, port: u16) -> Result<Child> {
     let log = open_log(&settings.log)?;
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(&settings.program);
     command
         .arg("controller")
         .args(["--installation", &settings.installation])

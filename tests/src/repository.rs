@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
+use crate::folders::RunFolder;
 use crate::git_server::Password;
 
 /// `git` in `folder`, without the configuration, the credentials and the proxy of whoever runs
@@ -45,7 +46,9 @@ pub struct Repository {
 impl Repository {
     /// A clone of the empty repository at `url`, on branch `main`.
     pub fn new(url: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kargo-repository-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("repository-")
+            .tempdir_in(RunFolder::shared()?.path())?;
         let repository = Self { folder, url: url.to_owned(), push_url: url.to_owned() };
         repository.git(&["init", "--quiet", "--initial-branch=main"])?;
         Ok(repository)

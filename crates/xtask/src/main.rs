@@ -6,7 +6,7 @@
 //!
 //! - [`test`]: the checks and tests of a commit, part by part.
 //! - [`deny`]: cargo-deny, installed on first use.
-//! - [`manifests`]: the plain manifests below `deploy/`, made from the chart.
+//! - [`manifests`]: the files that are made from others: the definition in the chart, `deploy/`.
 //! - [`run`]: child processes that have to succeed.
 
 mod deny;
@@ -50,9 +50,10 @@ enum Command {
     /// cluster, pods become ready, but no container runs. It listens on loopback only.
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Write `deploy/` anew from the chart in `charts/kargo`.
+    /// Write the files anew that are made from others.
     ///
-    /// A test fails when the two are not equal; this makes them equal.
+    /// The definition in the chart is made from the Rust types, and `deploy/kargo.yaml` from the
+    /// chart. A test fails when they are not equal to that; this makes them equal.
     DeployManifests,
 }
 

@@ -34,20 +34,21 @@ pub(crate) fn cache() -> Result<PathBuf> {
 
 /// Runs a program of the package `kargo-tests`, and hands on how it ended.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> Result<ExitCode> {
-    let status = tests_program(name, arguments).status().context("cargo cannot be started")?;
+    // Not quietly: the first time there is much to compile.
+    let status = tests_program(name, &[], arguments).status().context("cargo cannot be started")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a program of the package `kargo-tests`, and returns the line that it prints.
+/// Runs a program of the package `kargo-tests`, and returns what it prints.
 pub(crate) fn ask_program(name: &str, arguments: &[&str]) -> Result<String> {
-    let output = tests_program(name, arguments)
+    let output = tests_program(name, &["--quiet"], arguments)
         .stderr(Stdio::inherit())
         .output()
         .context("cargo cannot be started")?;
     if !output.status.success() {
         bail!("{name} {} failed; see above", arguments.join(" "));
     }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Runs `command` and passes its output on, line by line, to `each` as well.
@@ -72,10 +73,12 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn tests_program(name: &str, arguments: &[&str]) -> Command {
+fn tests_program(name: &str, flags: &[&str], arguments: &[&str]) -> Command {
     let mut command = cargo();
     command
-        .args(["run", "--quiet", "--package", "kargo-tests", "--bin", name, "--"])
+        .args(["run", "--package", "kargo-tests", "--bin", name])
+        .args(flags)
+        .arg("--")
         .args(arguments);
     command
 }

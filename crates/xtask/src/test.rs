@@ -99,7 +99,8 @@ fn run_part(part: Part, arguments: &[String], summaries: &mut Vec<String>) -> Re
             cargo_test(&targets, &threads, arguments, summaries)
         }
         Part::Chart => {
-            let helm = [("HELM", ask_program("kargo-cluster", &["helm"])?)];
+            let helm = ask_program("kargo-cluster", &["helm"])?;
+            let helm = [("HELM", helm.trim().to_owned())];
             let targets = ["--package", "kargo-tests", "--test", "chart"];
             cargo_test(&targets, &helm, arguments, summaries)
         }

@@ -1,11 +1,12 @@
 //! The control plane for people: `cargo xtask cluster` runs this.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::Command;
 
 use anyhow::Result;
 use clap::Parser;
 use kargo_tests::cluster::kept::Kept;
+use kargo_tests::helm;
 
 /// A real Kubernetes control plane on loopback, for trying things out.
 #[derive(Debug, Parser)]
@@ -18,6 +19,8 @@ enum Arguments {
     Status,
     /// Print the path of a helm binary, building it first if need be.
     Helm,
+    /// Print the manifests for people without Helm, made from the chart.
+    Manifests,
     /// Run it in the foreground until SIGTERM.
     #[command(hide = true)]
     Serve,
@@ -33,10 +36,8 @@ fn main() -> Result<()> {
         }
         Arguments::Down => say_down(Kept::find()?.down()?, out),
         Arguments::Status => Kept::find()?.describe(out),
-        Arguments::Helm => {
-            use std::io::Write as _;
-            Ok(writeln!(out, "{}", kargo_tests::helm::provide()?.display())?)
-        }
+        Arguments::Helm => Ok(writeln!(out, "{}", helm::provide()?.display())?),
+        Arguments::Manifests => Ok(write!(out, "{}", helm::plain_manifests()?)?),
         Arguments::Serve => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(Kept::find()?.serve())

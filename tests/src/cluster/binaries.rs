@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -28,11 +28,13 @@ const PROGRAMS: [Program; 6] = [
 /// The folders of kwok's module whose Stages let nodes and pods become ready at once.
 const STAGES: [&str; 2] = ["kustomize/stage/node/fast", "kustomize/stage/pod/fast"];
 
-/// Where the programs of the control plane are.
+/// The file with all of them, beside the programs.
+const STAGES_FILE: &str = "stages.yaml";
+
+/// Where the programs of the control plane are: the folders to look into, in this order.
 #[derive(Debug, Clone)]
 pub struct Binaries {
-    prebuilt: Option<PathBuf>,
-    built: PathBuf,
+    folders: Vec<PathBuf>,
 }
 
 impl Binaries {
@@ -41,42 +43,43 @@ impl Binaries {
     /// `KUBEBUILDER_ASSETS` names a folder with prebuilt ones; those come first, and only what
     /// that folder lacks is built.
     pub fn provide() -> Result<Self> {
-        let (binaries, module) = Self::provide_some(&PROGRAMS, "about 12 minutes on two cores")?;
-        provide_stages(&module)?;
-        Ok(binaries)
+        let mut files: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+        files.push(STAGES_FILE);
+        Self::provide_files(&files, "about 12 minutes on two cores")
     }
 
     /// The same for `kubectl` alone, for a control plane that somebody else runs.
     pub fn provide_kubectl() -> Result<Self> {
-        let kubectl: Vec<Program> =
-            PROGRAMS.into_iter().filter(|program| program.name == "kubectl").collect();
-        Ok(Self::provide_some(&kubectl, "about 2 minutes on two cores")?.0)
-    }
-
-    fn provide_some(programs: &[Program], duration: &str) -> Result<(Self, Module)> {
-        let prebuilt = prebuilt_folder()?;
-        let module = Module::open(MODULE, linker_flags()?)?;
-        let is_prebuilt = |program: &Program| {
-            prebuilt.as_ref().is_some_and(|folder| folder.join(program.name).is_file())
-        };
-        let needed: Vec<Program> =
-            programs.iter().copied().filter(|program| !is_prebuilt(program)).collect();
-        module.build(&needed, duration)?;
-        Ok((Self { prebuilt, built: module.cache().to_owned() }, module))
+        Self::provide_files(&["kubectl"], "about 2 minutes on two cores")
     }
 
     /// The path of one program.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.prebuilt
-            .iter()
-            .map(|folder| folder.join(name))
-            .find(|path| path.is_file())
-            .unwrap_or_else(|| self.built.join(name))
+        let paths: Vec<PathBuf> = self.folders.iter().map(|folder| folder.join(name)).collect();
+        paths.iter().find(|path| path.is_file()).or(paths.last()).cloned().unwrap_or_default()
     }
 
     /// kwok's own Stages for nodes and pods, as one YAML stream.
     pub fn stages(&self) -> PathBuf {
-        stages_file(&self.built)
+        self.path(STAGES_FILE)
+    }
+
+    fn provide_files(files: &[&str], duration: &str) -> Result<Self> {
+        let mut folders: Vec<PathBuf> = prebuilt_folder()?.into_iter().collect();
+        let is_there = |file: &str| folders.iter().any(|folder| folder.join(file).is_file());
+        let missing: Vec<&str> = files.iter().copied().filter(|file| !is_there(file)).collect();
+        // Nobody needs Go who has everything.
+        if !missing.is_empty() {
+            let module = Module::open(MODULE, linker_flags()?)?;
+            let programs: Vec<Program> =
+                PROGRAMS.into_iter().filter(|program| missing.contains(&program.name)).collect();
+            module.build(&programs, duration)?;
+            if missing.contains(&STAGES_FILE) {
+                provide_stages(&module)?;
+            }
+            folders.push(module.cache().to_owned());
+        }
+        Ok(Self { folders })
     }
 }
 
@@ -116,12 +119,8 @@ fn linker_flags() -> Result<String> {
     Ok(flags.join(" "))
 }
 
-fn stages_file(cache: &Path) -> PathBuf {
-    cache.join("stages.yaml")
-}
-
 fn provide_stages(module: &Module) -> Result<()> {
-    let file = stages_file(module.cache());
+    let file = module.cache().join(STAGES_FILE);
     if file.is_file() {
         return Ok(());
     }

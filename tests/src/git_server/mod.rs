@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::folders::RunFolder;
 use crate::repository::git;
 
 /// A user name and a password.
@@ -97,7 +98,9 @@ struct Running {
 impl GitServer {
     /// Starts a server without repositories.
     pub fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kargo-git-server-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("git-server-")
+            .tempdir_in(RunFolder::shared()?.path())?;
         let shared = Arc::new(Shared {
             root: folder.path().to_owned(),
             records: Mutex::new(HashMap::new()),

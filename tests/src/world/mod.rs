@@ -36,7 +36,7 @@ use self::wait::wait_for;
 use crate::cluster::Cluster;
 use crate::folders::{self, RunFolder};
 use crate::git_server::GitServer;
-use crate::kargo_process::{KargoProcess, Settings};
+use crate::kargo_process::{self, KargoProcess, Settings};
 use crate::repository::Repository;
 
 /// How long anything may take that is not slow by its nature. Generous, as tests run side by
@@ -147,6 +147,7 @@ impl World {
     /// How the controller of this world is started.
     pub fn settings(&self, flags: &[&str]) -> Settings {
         Settings {
+            program: must(kargo_process::binary(), "find the binary kargo"),
             installation: self.installation().to_owned(),
             system_namespace: self.system_namespace.clone(),
             watch_namespaces: vec![self.namespace.clone()],

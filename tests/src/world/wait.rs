@@ -3,30 +3,42 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 /// How often is asked.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks until there is an answer, and returns it.
-///
-/// # Panics
-/// When there is none before `deadline`; the message has `what` and the last error.
-pub async fn wait_for<T>(
+/// Asks until there is an answer, and returns it. When there is none before `deadline`, the error
+/// has `what` and the last error.
+pub async fn until<T>(
     what: &str,
     deadline: Duration,
     mut ask: impl AsyncFnMut() -> Result<Option<T>>,
-) -> T {
+) -> Result<T> {
     let start = Instant::now();
     loop {
         let last = match ask().await {
-            Ok(Some(answer)) => return answer,
+            Ok(Some(answer)) => return Ok(answer),
             Ok(None) => String::new(),
             Err(error) => format!("; the last answer was an error: {error:#}"),
         };
-        assert!(start.elapsed() < deadline, "waited {deadline:?} until {what}{last}");
+        if start.elapsed() > deadline {
+            bail!("waited {deadline:?} until {what}{last}");
+        }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// The same for tests.
+///
+/// # Panics
+/// When there is no answer before `deadline`.
+pub async fn wait_for<T>(
+    what: &str,
+    deadline: Duration,
+    ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> T {
+    until(what, deadline, ask).await.unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// Asks for `period`, and expects *yes* each time.

@@ -1,5 +1,5 @@
 // The control plane that demo, tests and benchmarks run against. No registry ships its binaries;
-// they are built from their modules, once, by the `kargo-cluster` crate beside this folder.
+// they are built from their modules, once, by the package `kargo-tests`.
 module kargo.krampoline.io/tests/control-plane
 
 go 1.26.0

@@ -1,0 +1,118 @@
+//! What the chart renders, and what it refuses to.
+
+use std::fs;
+use std::process::Command;
+
+use kargo_tests::folders;
+use kargo_tests::helm::{CHART, PLAIN_MANIFESTS, plain_manifests};
+use kargo_tests::kargo_process;
+use serde_json::Value;
+
+use crate::helm::Helm;
+
+fn objects(yaml: &str) -> Vec<Value> {
+    let objects: Vec<Value> = serde_yaml::from_multiple(yaml).expect("helm prints YAML");
+    objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+fn the_deployment(yaml: &str) -> Value {
+    objects(yaml)
+        .into_iter()
+        .find(|object| object["kind"] == "Deployment")
+        .expect("the chart has a Deployment")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(folders::workspace().join(path)).expect("the file is in the checkout")
+}
+
+#[test]
+fn lint_finds_nothing() {
+    Helm::new().run(&["lint", "--strict", CHART]).expect("lint finds nothing");
+}
+
+#[test]
+fn the_plain_manifests_are_those_of_the_chart() {
+    let expected = plain_manifests().expect("the chart renders");
+    assert!(
+        read(PLAIN_MANIFESTS) == expected,
+        "{PLAIN_MANIFESTS} is not what the chart renders; run `cargo xtask deploy-manifests`"
+    );
+}
+
+#[test]
+fn the_definition_in_the_chart_is_the_one_of_the_binary() {
+    let binary = kargo_process::binary().expect("kargo can be built");
+    let output = Command::new(binary).arg("crd").output().expect("kargo starts");
+    assert!(output.status.success());
+    let path = format!("{CHART}/files/kargoapps.yaml");
+    assert!(
+        read(&path).as_bytes() == output.stdout,
+        "{path} is not what the binary prints; run `cargo xtask deploy-manifests`"
+    );
+}
+
+#[test]
+fn the_definition_outlives_the_release() {
+    let rendered = Helm::new().template(&[]).expect("it renders");
+    let definition = objects(&rendered)
+        .into_iter()
+        .find(|object| object["kind"] == "CustomResourceDefinition")
+        .expect("the chart has the definition");
+    assert_eq!(definition["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+}
+
+#[test]
+fn the_binary_knows_every_flag_that_the_chart_gives_it() {
+    let values = [
+        "watchNamespaces={team-a,team-b}",
+        "defaultTargetNamespace=app",
+        "log.format=text",
+        "installation=second",
+    ];
+    let binary = kargo_process::binary().expect("kargo can be built");
+    for values in [&[][..], &values] {
+        let deployment = the_deployment(&Helm::new().template(values).expect("it renders"));
+        let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+        let arguments: Vec<&str> = container["args"]
+            .as_array()
+            .expect("arguments")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        // Whatever stands before `--help` is checked; then it ends without doing anything.
+        let output =
+            Command::new(&binary).args(&arguments).arg("--help").output().expect("kargo starts");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn one_process_at_a_time_with_no_right_on_its_node() {
+    let deployment = the_deployment(&Helm::new().template(&[]).expect("it renders"));
+    assert_eq!(deployment["spec"]["replicas"], 1);
+    assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate");
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let context = &pod["containers"][0]["securityContext"];
+    assert_eq!(context["readOnlyRootFilesystem"], true);
+    assert_eq!(context["allowPrivilegeEscalation"], false);
+    assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+}
+
+#[test]
+fn values_that_do_not_exist_or_cannot_work_are_refused() {
+    let helm = Helm::new();
+    for value in [
+        "imagee.tag=1",
+        "rbac.profile=readOnly",
+        "log.format=xml",
+        "installation=",
+        "defaultTargetNamespace=elsewhere",
+        "replicas=2",
+    ] {
+        assert!(helm.template(&[value]).is_err(), "{value} is accepted");
+    }
+}
