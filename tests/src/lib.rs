@@ -13,6 +13,7 @@
 //! - [`world`]: all of it together for one test, in namespaces of its own, with waits that have
 //!   a deadline and a report when they miss it.
 //! - [`sample`]: the sample repositories below `tests/samples`.
+//! - [`kustomize`]: the real kustomize, which our engine is compared with.
 //! - [`helm`]: the helm binary for the tests of the chart.
 //! - [`go_tools`]: builds Go programs out of a module of ours into the cache.
 //! - [`supervisor`]: child processes that do not outlive the run that started them.
@@ -24,6 +25,7 @@ pub mod git_server;
 pub mod go_tools;
 pub mod helm;
 pub mod kargo_process;
+pub mod kustomize;
 pub mod ports;
 pub mod repository;
 pub mod sample;

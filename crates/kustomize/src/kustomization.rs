@@ -165,8 +165,10 @@ fn suggest_kustomization(context: &mut Context<'_>, root: &str) -> String {
     let mut names = context.tree.list(root).unwrap_or_default();
     names.sort();
     let is_manifest = |name: &String| {
-        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        let is_yaml =
+            extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml");
+        is_yaml && !stem.eq_ignore_ascii_case("kustomization")
     };
     let manifests: Vec<String> = names.into_iter().filter(is_manifest).collect();
     let file = if root.is_empty() {

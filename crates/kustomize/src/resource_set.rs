@@ -56,7 +56,7 @@ impl ResourceSet {
                 if first.origin == resource.origin {
                     let what =
                         format!("{} comes in twice, by two ways that lead here", resource.id);
-                    let help = "Name its folder once, or give each way a `namePrefix` or `namespace` of its own";
+                    let help = "List its file or folder once, or give each way a `namePrefix` or `namespace` of its own";
                     return Err(context.fail_with_help(
                         Code::DuplicateObject,
                         resource.origin,

@@ -42,7 +42,7 @@ fn one_message_each() {
         ),
         (
             &[("k8s/kustomization.yaml", "")],
-            "k8s/kustomization.yaml: kustomization.yaml is empty. Write k8s/kustomization.yaml with the line `resources: [kustomization.yaml]`.",
+            "k8s/kustomization.yaml: kustomization.yaml is empty. Write k8s/kustomization.yaml with a line `resources: [FILE.yaml]`, or name another folder.",
         ),
         (
             &[("other/x", "")],
@@ -135,7 +135,7 @@ fn one_message_each() {
         ),
         (
             &[("k8s/kustomization.yaml", "configMapGenerator:\n- name: a\n  literals: [x]\n")],
-            "k8s/kustomization.yaml:3:14: the literal `x` is not of the form key=value. Write `key=value`.",
+            "k8s/kustomization.yaml:3:14: this literal is not of the form key=value. Write `key=value`.",
         ),
         (
             &[

@@ -22,6 +22,8 @@ pub(crate) enum Part {
     Dependencies,
     /// The unit tests beside the code, and the examples in its documentation.
     Unit,
+    /// Random kustomizations, rendered by our engine and by the real kustomize to the same objects.
+    Differential,
     /// What the black-box tests stand on: control plane, git server, supervisor.
     Support,
     /// Kargo from the outside, against a real API server and a real git server.
@@ -37,6 +39,7 @@ impl Part {
             Self::Lint => "lint",
             Self::Dependencies => "dependencies",
             Self::Unit => "unit tests",
+            Self::Differential => "comparison with the real kustomize",
             Self::Support => "tests of the test support",
             Self::BlackBox => "black-box tests",
             Self::Chart => "chart tests",
@@ -84,6 +87,12 @@ fn run_part(part: Part, arguments: &[String], summaries: &mut Vec<String>) -> Re
         Part::Dependencies => deny::check(summaries),
         Part::Unit => {
             cargo_test(&["--workspace", "--exclude", "kargo-tests"], &[], arguments, summaries)
+        }
+        Part::Differential => {
+            let kustomize = ask_program("kargo-cluster", &["kustomize"])?;
+            let kustomize = [("KUSTOMIZE_BIN", kustomize.trim().to_owned())];
+            let targets = ["--package", "kustomize", "--test", "differential"];
+            cargo_test(&targets, &kustomize, arguments, summaries)
         }
         Part::Support => {
             let targets = ["--package", "kargo-tests", "--lib", "--test", "support"];

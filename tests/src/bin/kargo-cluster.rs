@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Parser;
 use kargo_tests::cluster::kept::Kept;
-use kargo_tests::helm;
+use kargo_tests::{helm, kustomize};
 
 /// A real Kubernetes control plane on loopback, for trying things out.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ enum Arguments {
     Down,
     /// Say whether it is up, and how to use it.
     Status,
+    /// Print the path of the real kustomize, building it first if need be.
+    Kustomize,
     /// Print the path of a helm binary, building it first if need be.
     Helm,
     /// Print the manifests for people without Helm, made from the chart.
@@ -36,6 +38,7 @@ fn main() -> Result<()> {
         }
         Arguments::Down => say_down(Kept::find()?.down()?, out),
         Arguments::Status => Kept::find()?.describe(out),
+        Arguments::Kustomize => Ok(writeln!(out, "{}", kustomize::provide()?.display())?),
         Arguments::Helm => Ok(writeln!(out, "{}", helm::provide()?.display())?),
         Arguments::Manifests => Ok(write!(out, "{}", helm::plain_manifests()?)?),
         Arguments::Serve => {

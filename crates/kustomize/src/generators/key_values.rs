@@ -68,7 +68,8 @@ fn literal(text: &Text, context: &mut Context<'_>) -> Result<Pair> {
             spot: text.spot,
         }),
         _ => {
-            let what = format!("the literal `{}` is not of the form key=value", text.value);
+            // Its text is not repeated: it may be a secret.
+            let what = "this literal is not of the form key=value";
             Err(context.fail_with_help(
                 Code::InvalidGenerator,
                 text.spot,

@@ -1,0 +1,242 @@
+//! The current state: how far the deployment got.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kargo_api::{
+    KargoAppStatus,
+    reasons::{ConditionType, Reason},
+    status::{CurrentState, CurrentStatus, HealthSummary, ObjectCounts, RefusedClaim},
+};
+
+use super::{
+    Verdict, condition,
+    words::{NAMES_IN_A_MESSAGE, how_to_confirm, names, short},
+};
+use crate::{
+    finding::{self, Finding},
+    marks::Mark,
+    object::ObjectId,
+    world::{
+        World,
+        app::{App, Deployment, Phase},
+    },
+};
+
+impl Deployment {
+    /// Takes over what a former process found out about the same commit: it does not wait again for health.
+    pub(in crate::world) fn remember(&mut self, stored: &KargoAppStatus) {
+        let Some(current) = &stored.current else { return };
+        if current.revision.as_deref() != Some(self.rendered.revision()) {
+            return;
+        }
+        let healthy = condition(stored, ConditionType::Healthy);
+        self.timed_out = healthy.is_some_and(|found| found.reason == Reason::TimedOut.as_str());
+        self.was_judged = self.timed_out || current.state == CurrentState::Succeeded;
+    }
+
+    /// The verdict on the cluster.
+    pub(super) fn verdict(&self, app: &App, world: &World) -> Verdict<CurrentState> {
+        let revision = short(self.rendered.revision());
+        let verdict = |state, reason, message: String| Verdict {
+            state,
+            reason,
+            message,
+            findings: Vec::new(),
+        };
+        if self.waits_for_consent_to_be_empty(app) {
+            return verdict(
+                CurrentState::Held,
+                Reason::NothingDesired,
+                format!(
+                    "Commit {revision} renders no object at all, so nothing was changed. Set spec.sync.allowEmpty to true if the app is meant to be empty, or push the files that are missing."
+                ),
+            );
+        }
+        if !self.refused.is_empty() || !self.failures.is_empty() {
+            return self.refusals(&revision);
+        }
+        if !self.held.is_empty() {
+            return verdict(
+                CurrentState::Held,
+                Reason::PruneHeld,
+                format!(
+                    "Commit {revision} is deployed, and {} objects left git, more than are deleted without being asked: {}. {}",
+                    self.held.len(),
+                    names(&self.held),
+                    how_to_confirm(app, self.rendered.revision()),
+                ),
+            );
+        }
+        if let Some(retry) = &app.prune_failure {
+            let first = retry.what.first().map(ToString::to_string).unwrap_or_default();
+            return Verdict {
+                findings: retry.what.clone(),
+                ..verdict(
+                    CurrentState::Failed,
+                    Reason::PruneFailed,
+                    format!(
+                        "Commit {revision} is deployed, but an object that left git could not be deleted: {first}"
+                    ),
+                )
+            };
+        }
+        if self.timed_out {
+            return verdict(
+                CurrentState::Failed,
+                Reason::TimedOut,
+                format!(
+                    "Commit {revision} was applied and did not become healthy within {}: {}",
+                    app.spec.sync.timeout,
+                    self.waiting_for(world)
+                ),
+            );
+        }
+        match self.phase {
+            Phase::Applying => verdict(
+                CurrentState::Deploying,
+                Reason::Deploying,
+                format!("Commit {revision} is being applied."),
+            ),
+            Phase::Observing { .. } => verdict(
+                CurrentState::Deploying,
+                Reason::Deploying,
+                format!("Commit {revision} was applied. Waiting for {}", self.waiting_for(world)),
+            ),
+            Phase::Pruning => verdict(
+                CurrentState::Deploying,
+                Reason::Deploying,
+                format!("Commit {revision} is healthy; what left git is being deleted."),
+            ),
+            Phase::Settled => {
+                let kept = match self.kept.len() {
+                    0 => String::new(),
+                    _ => format!(
+                        " Left git and kept, since their kind is never deleted without being asked: {}. {}",
+                        names(&self.kept),
+                        how_to_confirm(app, self.rendered.revision())
+                    ),
+                };
+                verdict(
+                    CurrentState::Succeeded,
+                    Reason::Deployed,
+                    format!("Commit {revision} is deployed.{kept}"),
+                )
+            }
+        }
+    }
+
+    fn refusals(&self, revision: &str) -> Verdict<CurrentState> {
+        let mut findings: Vec<Finding> =
+            self.failures.values().map(|failure| failure.failure.finding.clone()).collect();
+        findings.extend(self.refused.iter().map(|(id, owner)| {
+            let place = self.rendered.get(id).and_then(|desired| desired.location().cloned());
+            Finding::error(format!("{} belongs to KargoApp {owner} and is left to it", id.short()))
+                .at(place)
+                .about(id)
+                .help(format!("Rename it here, or remove it from the repository of {owner}"))
+        }));
+        findings.sort();
+        findings.dedup();
+        let reason =
+            if self.failures.is_empty() { Reason::ClaimedByOther } else { Reason::ApplyFailed };
+        let total = self.rendered.objects().len();
+        let first = findings.first().map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "Commit {revision}: {} of {total} objects could not be applied; nothing was deleted. {first}",
+            findings.len()
+        );
+        Verdict { state: CurrentState::Failed, reason, message, findings }
+    }
+
+    fn waiting_for(&self, world: &World) -> String {
+        let why = |id: &ObjectId| {
+            let message =
+                world.cluster.get(id).map_or("not seen yet", |live| live.message.as_str());
+            format!("{} ({})", id.short(), message.trim_end_matches('.'))
+        };
+        let mut text =
+            self.unhealthy.iter().take(NAMES_IN_A_MESSAGE).map(why).collect::<Vec<_>>().join(", ");
+        if let Some(more) =
+            self.unhealthy.len().checked_sub(NAMES_IN_A_MESSAGE).filter(|more| *more > 0)
+        {
+            text = format!("{text} and {more} more");
+        }
+        text.push('.');
+        text
+    }
+
+    /// Counts, addresses and refused claims.
+    pub(super) fn describe(&self, app: &App, world: &World, status: &mut KargoAppStatus) {
+        let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        let total = self.rendered.objects().len();
+        status.objects = Some(ObjectCounts {
+            desired: count(total),
+            healthy: count(total - self.unhealthy.len()),
+        });
+        status.short_revision =
+            status.current.as_ref().and_then(|current| current.revision.as_deref()).map(short);
+        status.health = Some(if self.unhealthy.is_empty() {
+            HealthSummary::Healthy
+        } else if self.timed_out || !self.failures.is_empty() {
+            HealthSummary::Degraded
+        } else {
+            HealthSummary::Progressing
+        });
+        let mut urls: Vec<String> = self.urls.values().flatten().cloned().collect();
+        urls.dedup();
+        status.url = urls.first().cloned();
+        status.urls = urls;
+        // What still carries the marks of another app is a claim that a restart would not know of otherwise.
+        let mut claims = self.refused.clone();
+        for id in &self.dirty {
+            if let Some(Mark::Ours(owner)) = world.cluster.get(id).map(|live| &live.mark)
+                && *owner != app.key
+                && world.apps.contains_key(owner)
+            {
+                claims.entry(id.clone()).or_insert_with(|| owner.clone());
+            }
+        }
+        status.refused_claims = claims
+            .iter()
+            .map(|(id, owner)| RefusedClaim { object: id.to_string(), owner: owner.to_string() })
+            .collect();
+    }
+}
+
+pub(super) fn current_status(
+    app: &App,
+    deployment: &Deployment,
+    verdict: &Verdict<CurrentState>,
+    wall: Timestamp,
+) -> CurrentStatus {
+    let held_empty = deployment.waits_for_consent_to_be_empty(app);
+    let before = app.stored.current.as_ref();
+    let revision = if held_empty {
+        before.and_then(|old| old.revision.clone())
+    } else {
+        Some(deployment.rendered.revision().to_owned())
+    };
+    let (findings, findings_left_out) = finding::to_status(&verdict.findings);
+    let mut status = CurrentStatus {
+        state: verdict.state,
+        revision,
+        message: verdict.message.clone(),
+        time: None,
+        findings,
+        findings_left_out,
+    };
+    let same = before.filter(|old| (old.state, &old.revision) == (status.state, &status.revision));
+    status.time = Some(same.and_then(|old| old.time.clone()).unwrap_or(Time(wall)));
+    status
+}
+
+/// Carries over everything that is about the cluster.
+pub(super) fn keep_current(stored: &KargoAppStatus, status: &mut KargoAppStatus) {
+    status.current.clone_from(&stored.current);
+    status.health = stored.health;
+    status.short_revision.clone_from(&stored.short_revision);
+    status.objects = stored.objects;
+    status.url.clone_from(&stored.url);
+    status.urls.clone_from(&stored.urls);
+    status.refused_claims.clone_from(&stored.refused_claims);
+}
