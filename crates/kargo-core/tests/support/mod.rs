@@ -27,7 +27,8 @@ use kargo_core::{
 };
 use serde_json::{Value, json};
 use server::Server;
-use shell::{Fault, Poll, Shell, Task, Work, Write};
+pub(crate) use shell::Work;
+use shell::{Fault, Poll, Shell, Task, Write};
 
 pub(crate) const INSTALLATION: &str = "test";
 

@@ -279,7 +279,9 @@ impl Shell {
             }
             Work::Delete { permit, mut candidates, mut outcomes, version } => {
                 let candidate = candidates.pop_front().expect("a look found one");
-                let result = if refused {
+                let result = if !permit.covers(&candidate.id) {
+                    Err(Refusal::NotFound)
+                } else if refused {
                     Err(Refusal::Unavailable)
                 } else {
                     server.delete(&candidate.id, &candidate.uid, &version)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kargo_api::reasons::EventReason;
 use serde_json::{Value, json};
 
-use crate::support::{Sim, claim, config_map, deployment, id, key, server::up};
+use crate::support::{Action, Sim, Work, claim, config_map, deployment, id, key, server::up};
 
 #[test]
 fn what_left_git_is_deleted() {
@@ -14,6 +14,27 @@ fn what_left_git_is_deleted() {
     sim.push("shop", [config_map("a", "1")]);
     sim.settle();
     assert_eq!(sim.deletions(), ["ConfigMap/b"]);
+    assert!(sim.is_ready("shop"));
+}
+
+#[test]
+fn what_a_newer_commit_wants_again_is_not_deleted() {
+    let mut sim = Sim::new();
+    sim.deploy("shop", [config_map("a", "1"), config_map("b", "1")]);
+    sim.push("shop", [config_map("a", "1")]);
+    let is_prune = |sim: &Sim, action: &Action| matches!(action, Action::Work(task) if matches!(sim.shell.tasks[*task].work, Work::Look { .. } | Work::Delete { .. }));
+    // The prune is about to look at its first object, and is slow.
+    let go_on = |sim: &mut Sim| {
+        while let Some(action) = sim.possible().into_iter().find(|action| !is_prune(sim, action)) {
+            sim.act(&action, None);
+        }
+    };
+    go_on(&mut sim);
+    assert!(sim.possible().iter().any(|action| is_prune(&sim, action)));
+    sim.push("shop", [config_map("a", "1"), config_map("b", "1")]);
+    go_on(&mut sim);
+    sim.settle();
+    assert_eq!(sim.deletions(), [""; 0]);
     assert!(sim.is_ready("shop"));
 }
 
