@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kargo_api::names;
+use kargo_api::{names, status::CurrentState};
 
-use crate::support::{Sim, config_map, deployment, id};
+use crate::support::{Action, Sim, Work, config_map, deployment, id};
 
 #[test]
 fn the_others_are_applied_and_nothing_is_pruned() {
@@ -56,4 +56,25 @@ fn an_object_that_is_stored_without_our_marks_is_a_failure_with_a_name() {
     sim.server.stripped_labels.clear();
     sim.advance(Duration::from_mins(15));
     assert!(sim.is_ready("shop"));
+}
+
+#[test]
+fn a_verdict_of_refusal_waits_until_every_object_was_tried() {
+    let mut sim = Sim::new();
+    sim.deploy("shop", [config_map("c", "1")]);
+    sim.server.denied.insert(id("ConfigMap", "a"));
+    sim.push("shop", [config_map("a", "1"), config_map("b", "1"), config_map("c", "1")]);
+    // Answers first, then statuses: one is written before the next object is sent.
+    let urgency = |sim: &Sim, action: &Action| match action {
+        Action::Answer(_) => 0,
+        Action::Work(task) if matches!(sim.shell.tasks[*task].work, Work::Status { .. }) => 1,
+        _ => 2,
+    };
+    while let Some(action) = sim.possible().into_iter().min_by_key(|action| urgency(&sim, action)) {
+        sim.act(&action, None);
+        let state = sim.status("shop").current.map(|current| current.state);
+        let was_tried = sim.server.get(&id("ConfigMap", "b")).is_some();
+        assert!(was_tried || state != Some(CurrentState::Failed), "{}", sim.story());
+    }
+    assert_eq!(sim.status("shop").current.map(|current| current.state), Some(CurrentState::Failed));
 }

@@ -52,6 +52,13 @@ impl Deployment {
                 ),
             );
         }
+        if self.phase == Phase::Applying && self.is_under_way(world) {
+            return verdict(
+                CurrentState::Deploying,
+                Reason::Deploying,
+                format!("Commit {revision} is being applied."),
+            );
+        }
         if !self.refused.is_empty() || !self.failures.is_empty() {
             return self.refusals(&revision);
         }
@@ -123,6 +130,14 @@ impl Deployment {
                 )
             }
         }
+    }
+
+    /// Whether an object has still to be tried, so that nobody can say yet what was refused and what was not.
+    fn is_under_way(&self, world: &World) -> bool {
+        self.dirty.iter().any(|id| {
+            let is_going = world.cluster.get(id).is_some_and(|live| live.deleting);
+            !is_going && !self.failures.contains_key(id) && !self.refused.contains_key(id)
+        })
     }
 
     fn refusals(&self, revision: &str) -> Verdict<CurrentState> {

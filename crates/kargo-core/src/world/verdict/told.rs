@@ -84,10 +84,13 @@ impl World {
                 }
                 _ => {}
             }
-            let refused = (!deployment.refused.is_empty()).then(|| current.message.clone());
-            if refused != app.told.refused {
-                notes.extend(refused.clone().map(|note| (EventReason::ClaimRefused, note)));
-                app.told.refused = refused;
+            if deployment.refused.is_empty() {
+                app.told.refused = None;
+            } else if current.state == CurrentState::Failed
+                && app.told.refused.as_ref() != Some(&current.message)
+            {
+                notes.push((EventReason::ClaimRefused, current.message.clone()));
+                app.told.refused = Some(current.message.clone());
             }
             let unhealthy = deployment.phase == Phase::Settled
                 && !deployment.timed_out
