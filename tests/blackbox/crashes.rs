@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use kargo_tests::world::app::AppExt as _;
 use kargo_tests::world::wait::wait_for;
-use kargo_tests::world::{DEADLINE, World};
+use kargo_tests::world::{DEADLINE, REPOSITORY, World};
 
 use crate::manifests::push_config_maps;
 
@@ -50,10 +51,24 @@ async fn a_crash_in_mid_apply_leaves_neither_an_orphan_nor_a_wrong_delete() {
 async fn crash_after_crash_it_gets_there() {
     let mut world = World::new("crash-after-crash").await;
     let mut commit = push(&world, &names(20));
+    let mut before = (world.git.traffic(REPOSITORY), world.writes().len());
     world.apply_app("shop").await;
-    // Later and later into a run, so that each step is hit by one of them.
-    for milliseconds in [50, 200, 400, 800, 1500] {
-        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    // Later and later into a run: at once, when git was asked, when the commit was fetched, when the first
+    // write was sent, and when all is deployed.
+    for moment in 0..5 {
+        wait_for(&format!("moment {moment} has come"), DEADLINE, async || {
+            let traffic = world.git.traffic(REPOSITORY);
+            let has_come = match moment {
+                0 => true,
+                1 => traffic.requests > before.0.requests,
+                2 => traffic.fetches > before.0.fetches,
+                3 => world.writes().len() > before.1,
+                _ => world.app("shop").await.is_deployed(&commit),
+            };
+            Ok(has_come.then_some(()))
+        })
+        .await;
+        before = (world.git.traffic(REPOSITORY), world.writes().len());
         world.controller().restart().expect("it starts again");
         world.replace("k8s/map-000.yaml", "value: \"1", "value: \"11");
         commit = world.push("changed");
