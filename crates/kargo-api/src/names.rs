@@ -41,5 +41,31 @@ pub const FINALIZER: &str = "kargo.krampoline.io/delete-objects";
 /// Only added to, and always before the first object of a new kind is created.
 pub const INVENTORY_CONFIG_MAP: &str = "kargo-inventory";
 
+/// Annotation on an object in git, or on the live one by hand, for people: `disabled` leaves the object alone; it is
+/// neither created, changed nor deleted.
+pub const RECONCILE_ANNOTATION: &str = "kargo.krampoline.io/reconcile";
+
+/// Annotation on an object in git, for people: `allowed` lets Kargo delete and create it again when a field changes
+/// that cannot be changed. Volumes stay.
+pub const RECREATE_ANNOTATION: &str = "kargo.krampoline.io/recreate";
+
+/// Annotation on an object in git, for people: `allowed` lets Kargo take over an object that Flux, Argo CD or Helm
+/// manages.
+pub const ADOPT_ANNOTATION: &str = "kargo.krampoline.io/adopt";
+
+/// Annotation on an object in git, for people: JSON pointers of fields, separated by commas, spaces or new lines,
+/// that are left to others, such as `/webhooks/0/clientConfig/caBundle`.
+pub const IGNORE_FIELDS_ANNOTATION: &str = "kargo.krampoline.io/ignore-fields";
+
+/// Annotation on an object in git, for people: `once` creates it if it is not there, and never changes it afterwards.
+pub const APPLY_ANNOTATION: &str = "kargo.krampoline.io/apply";
+
 /// The annotations under [`GROUP`] that people may set on objects in git.
-pub const USER_ANNOTATIONS: &[&str] = &[PRUNE_ANNOTATION];
+pub const USER_ANNOTATIONS: &[&str] = &[
+    PRUNE_ANNOTATION,
+    RECONCILE_ANNOTATION,
+    RECREATE_ANNOTATION,
+    ADOPT_ANNOTATION,
+    IGNORE_FIELDS_ANNOTATION,
+    APPLY_ANNOTATION,
+];

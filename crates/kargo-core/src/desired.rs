@@ -15,6 +15,7 @@ use crate::{
     marks,
     normalise::normalise,
     object::{AppKey, GroupKind, ObjectId, group_version},
+    policy::Policy,
     upgrade::upgrade,
 };
 
@@ -27,6 +28,7 @@ pub struct Desired {
     band: Band,
     location: Option<Location>,
     unserved: Option<Finding>,
+    policy: Policy,
     manifest: Value,
 }
 
@@ -59,6 +61,11 @@ impl Desired {
     /// Why it cannot be sent: the API server serves no such kind or version.
     pub fn unserved(&self) -> Option<&Finding> {
         self.unserved.as_ref()
+    }
+
+    /// What people said about it.
+    pub fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// What is sent.
@@ -233,6 +240,7 @@ fn prepare(
         digest,
         location,
         unserved,
+        policy: Policy::of(&manifest),
         manifest,
     })
 }

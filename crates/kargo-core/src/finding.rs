@@ -36,6 +36,11 @@ impl Finding {
         Self::new(Severity::Warning, what)
     }
 
+    /// A note: good to know.
+    pub fn note(what: impl Into<String>) -> Self {
+        Self::new(Severity::Note, what)
+    }
+
     fn new(severity: Severity, what: impl Into<String>) -> Self {
         Self { severity, location: None, object: None, what: what.into(), help: None }
     }

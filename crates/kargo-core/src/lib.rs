@@ -4,7 +4,8 @@
 //! - [`object`], [`kinds`], [`finding`]: who an object is, what the API server serves, what is said about it.
 //! - [`upgrade`], [`normalise`]: removed API versions, and what server-side apply would refuse.
 //! - [`desired`]: [`desired::Rendered`], the desired set of one commit, marked ([`marks`], [`digest`]) and
-//!   ordered ([`bands`]). Only a render that succeeded whole makes one.
+//!   ordered ([`bands`]); [`policy`] is what people said about single objects. Only a render that succeeded
+//!   whole makes one.
 //! - [`live`]: what is kept of a live object; [`ownership`] tells drift, [`health`] and [`addresses`] the rest.
 //! - [`prune`]: [`prune::PrunePermit`], without which nothing is deleted, and what may be deleted with it.
 //! - [`world`]: the state of all apps as one total function of events to commands. A good place to start.
@@ -21,6 +22,7 @@ pub mod marks;
 pub mod normalise;
 pub mod object;
 pub mod ownership;
+pub mod policy;
 pub mod prune;
 pub mod upgrade;
 pub mod world;

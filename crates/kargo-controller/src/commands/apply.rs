@@ -1,7 +1,5 @@
 //! Server-side apply of an app's objects: bands one after the other, in parallel inside a band.
 
-use std::sync::Arc;
-
 use futures::{StreamExt, stream};
 use kargo_api::{names::FIELD_MANAGER, reasons::EventReason};
 use kargo_core::{
@@ -9,7 +7,7 @@ use kargo_core::{
     finding::Finding,
     live::Live,
     object::{AppKey, GroupKind, ObjectId},
-    world::event::{ApplyFailure, ApplyOutcome, Event},
+    world::event::{Accepted, ApplyFailure, ApplyOutcome, Event, ToApply},
 };
 use kube::core::{
     Request,
@@ -39,22 +37,18 @@ pub(crate) struct Apply {
 
 impl Apply {
     /// Creates what namespaces are missing, then applies the objects.
-    pub(crate) async fn run(
-        self,
-        mut objects: Vec<(Arc<Desired>, Option<String>)>,
-        namespaces: Vec<String>,
-    ) {
+    pub(crate) async fn run(self, mut objects: Vec<ToApply>, namespaces: Vec<String>) {
         for namespace in namespaces {
             self.ensure_namespace(&namespace).await;
         }
-        objects.sort_by_key(|(desired, _)| desired.band());
+        objects.sort_by_key(|object| object.desired.band());
         while !objects.is_empty() {
-            let band = objects[0].0.band();
+            let band = objects[0].desired.band();
             let rest =
-                objects.split_off(objects.partition_point(|(desired, _)| desired.band() == band));
+                objects.split_off(objects.partition_point(|object| object.desired.band() == band));
             let this = &self;
             stream::iter(objects)
-                .for_each_concurrent(OBJECTS_AT_ONCE, |(desired, uid)| async move {
+                .for_each_concurrent(OBJECTS_AT_ONCE, |ToApply { desired, uid }| async move {
                     let result = this.apply(&desired, uid.as_deref()).await;
                     this.metrics.apply(result.is_ok());
                     let outcome = ApplyOutcome { desired, result };
@@ -69,7 +63,7 @@ impl Apply {
         let _ = self.events.send(Event::ApplyEnded { app: self.app, run: self.run }).await;
     }
 
-    async fn apply(&self, desired: &Desired, uid: Option<&str>) -> Result<Box<Live>, ApplyFailure> {
+    async fn apply(&self, desired: &Desired, uid: Option<&str>) -> Result<Accepted, ApplyFailure> {
         let id = desired.id();
         let unserved = || {
             let finding = Finding::error(format!(
@@ -103,7 +97,7 @@ impl Apply {
             .await
             .map_err(|error| failure::of_apply(&error, desired))?;
         let live = Live::observe(&stored, self.cluster.installation()).ok_or_else(unserved)?;
-        Ok(Box::new(live))
+        Ok(Accepted { live: Box::new(live), remarks: Vec::new() })
     }
 
     /// Creates a namespace that nobody has made. It carries no owner: it is shared, and never pruned. A

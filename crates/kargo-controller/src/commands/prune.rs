@@ -49,7 +49,7 @@ impl Prune {
                     );
                     self.recorder.tell(permit.app(), EventReason::Pruned, &note);
                 }
-                Ok(Gone::NotThere) => {}
+                Ok(Gone::NotThere | Gone::InUse(_)) => {}
                 Err(failure) => self.recorder.tell(
                     permit.app(),
                     EventReason::PruneFailed,

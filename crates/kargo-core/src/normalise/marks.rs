@@ -3,7 +3,8 @@
 //! `prune: disable` must not delete anything.
 
 use kargo_api::names::{
-    CONFIRM_PRUNE_ANNOTATION, GROUP, PRUNE_ANNOTATION, SYNC_REQUESTED_ANNOTATION, USER_ANNOTATIONS,
+    ADOPT_ANNOTATION, APPLY_ANNOTATION, CONFIRM_PRUNE_ANNOTATION, GROUP, PRUNE_ANNOTATION,
+    RECONCILE_ANNOTATION, RECREATE_ANNOTATION, SYNC_REQUESTED_ANNOTATION, USER_ANNOTATIONS,
 };
 use serde_json::{Map, Value};
 
@@ -39,7 +40,13 @@ fn annotations_for_people(is_app: bool) -> Vec<&'static str> {
 
 /// What may be said with an annotation; `None` if that is free.
 fn allowed_values(annotation: &str) -> Option<&'static [&'static str]> {
-    (annotation == PRUNE_ANNOTATION).then_some(&["allowed", "disabled"])
+    match annotation {
+        PRUNE_ANNOTATION => Some(&["allowed", "disabled"]),
+        RECONCILE_ANNOTATION => Some(&["disabled"]),
+        RECREATE_ANNOTATION | ADOPT_ANNOTATION => Some(&["allowed"]),
+        APPLY_ANNOTATION => Some(&["once"]),
+        _ => None,
+    }
 }
 
 fn is_ours(key: &str) -> bool {

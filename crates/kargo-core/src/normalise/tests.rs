@@ -338,7 +338,7 @@ fn a_kargo_app_in_git_may_carry_the_requests_of_people() {
 #[test]
 fn annotations_for_people_are_accepted() {
     for annotation in USER_ANNOTATIONS {
-        let values = ["allowed", "disabled"];
+        let values = ["allowed", "disabled", "once"];
         let accepted = values.iter().any(|value| {
             let text = format!("{{apiVersion: v1, kind: Service, metadata: {{name: a, annotations: {{{annotation}: {value}}}}}}}");
             normalise(yaml(&text), &locate).is_ok()

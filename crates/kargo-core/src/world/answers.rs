@@ -5,7 +5,7 @@ use kargo_api::reasons::EventReason;
 use super::{
     PERMANENT_DELAY, TRANSIENT_DELAY, World,
     app::{ObjectFailure, Retry, backoff},
-    event::{ApplyFailure, ApplyOutcome, Command, Gone, Now, PruneOutcome},
+    event::{Accepted, ApplyFailure, ApplyOutcome, Command, Gone, Now, PruneOutcome},
 };
 use crate::{
     desired::Desired,
@@ -20,8 +20,9 @@ impl World {
         let left_behind = !self.apps.contains_key(key);
         match outcome.result {
             // If it is there after all, because it only lost our labels, the watch shows that too.
-            Ok(live) if self.gone.contains_key(&(live.id.clone(), live.uid.clone())) => {}
-            Ok(mut live) => {
+            Ok(Accepted { live, .. })
+                if self.gone.contains_key(&(live.id.clone(), live.uid.clone())) => {}
+            Ok(Accepted { mut live, .. }) => {
                 live.settle_applied(&outcome.desired);
                 let as_sent = live.deleting
                     || (live.mark == Mark::Ours(key.clone()) && live.is_intact(&outcome.desired));
@@ -117,6 +118,14 @@ impl World {
                         self.live_gone(&candidate.id, &candidate.uid, now);
                     }
                 }
+                Ok(Gone::InUse(by)) => findings.push(
+                    Finding::note(format!(
+                        "{} left git and is still used by {by}",
+                        candidate.id.short()
+                    ))
+                    .about(&candidate.id)
+                    .help("It is deleted once nothing uses it any more"),
+                ),
                 Err(failure) => findings.push(failure.finding),
             }
         }

@@ -93,13 +93,32 @@ pub struct Subscription {
     pub interval: Duration,
 }
 
+/// One object to apply.
+#[derive(Debug, Clone)]
+pub struct ToApply {
+    /// What to send.
+    pub desired: Arc<Desired>,
+    /// The uid of the live object, if there is one that is ours; without it, nobody's object may be overwritten
+    /// unseen.
+    pub uid: Option<String>,
+}
+
+/// An object that the API server took.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What it stored.
+    pub live: Box<Live>,
+    /// What people should know of it: an object that was taken over, values that were changed on the way.
+    pub remarks: Vec<Finding>,
+}
+
 /// What came of one object's apply.
 #[derive(Debug)]
 pub struct ApplyOutcome {
     /// What was sent.
     pub desired: Arc<Desired>,
     /// The answer.
-    pub result: Result<Box<Live>, ApplyFailure>,
+    pub result: Result<Accepted, ApplyFailure>,
 }
 
 /// Why the API server did not take an object.
@@ -120,13 +139,15 @@ pub struct PruneOutcome {
     pub result: Result<Gone, ApplyFailure>,
 }
 
-/// How an object went, or why it does not need to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How an object went, or why it did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gone {
     /// Deleted by this run.
     Deleted,
     /// It was gone already, or is another incarnation, or is not ours any more.
     NotThere,
+    /// Not yet: this still uses it.
+    InUse(String),
 }
 
 /// What the world is told.
@@ -240,8 +261,8 @@ pub enum Command {
         app: AppKey,
         /// The number of the apply.
         run: u64,
-        /// What to send, each with the uid of the live object if there is one.
-        objects: Vec<(Arc<Desired>, Option<String>)>,
+        /// What to send.
+        objects: Vec<ToApply>,
         /// Namespaces to create first if nobody has.
         namespaces: Vec<String>,
     },

@@ -8,7 +8,7 @@ use super::{
     World,
     app::{App, Deployment, ObjectFailure, Phase},
     cluster::Tracking,
-    event::{ApplyFailure, Command, LoadRequest, Now},
+    event::{ApplyFailure, Command, LoadRequest, Now, ToApply},
 };
 use crate::{
     object::{AppKey, GroupKind, ObjectId},
@@ -118,7 +118,8 @@ impl World {
             .iter()
             .filter_map(|id| {
                 let desired = Arc::clone(deployment.rendered.get(id)?);
-                Some((desired, self.cluster.get(id).map(|live| live.uid.clone())))
+                let uid = self.cluster.get(id).map(|live| live.uid.clone());
+                Some(ToApply { desired, uid })
             })
             .collect();
         for id in &due {

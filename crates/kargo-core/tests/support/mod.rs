@@ -299,7 +299,7 @@ impl Sim {
             Command::Load { app, request, .. } => Work::Load { app, request },
             Command::Discover => Work::Discover,
             Command::Apply { app, run, mut objects, .. } => {
-                objects.sort_by_key(|(desired, _)| desired.band());
+                objects.sort_by_key(|object| object.desired.band());
                 Work::Apply { app, run, objects: objects.into() }
             }
             Command::Prune { permit, candidates } => {

@@ -8,14 +8,14 @@ use std::{
 
 use kargo_api::KargoAppStatus;
 use kargo_core::{
-    desired::Desired,
     finding::Finding,
     kinds::Kinds,
     marks::Mark,
     object::{AppKey, GroupKind, ObjectId},
     prune::{Candidate, PrunePermit},
     world::event::{
-        ApplyFailure, ApplyOutcome, Event, Failure, Gone, LoadRequest, PruneOutcome, Subscription,
+        Accepted, ApplyFailure, ApplyOutcome, Event, Failure, Gone, LoadRequest, PruneOutcome,
+        Subscription, ToApply,
     },
 };
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub(crate) enum Work {
     Apply {
         app: AppKey,
         run: u64,
-        objects: VecDeque<(Arc<Desired>, Option<String>)>,
+        objects: VecDeque<ToApply>,
     },
     Look {
         permit: PrunePermit,
@@ -220,7 +220,7 @@ impl Shell {
                 Work::Done
             }
             Work::Apply { app, run, mut objects } => {
-                let (desired, uid) = objects.pop_front().expect("an apply has objects");
+                let ToApply { desired, uid } = objects.pop_front().expect("an apply has objects");
                 let result = if refused {
                     Err(Refusal::Unavailable)
                 } else {
@@ -232,7 +232,10 @@ impl Shell {
                 let result =
                     lost(result.as_ref().map(|_| ()).map_err(|refusal| *refusal)).and(result);
                 let result = result
-                    .map(|stored| Box::new(observe(&stored)))
+                    .map(|stored| Accepted {
+                        live: Box::new(observe(&stored)),
+                        remarks: Vec::new(),
+                    })
                     .map_err(|refusal| failed(desired.id(), refusal));
                 answer(Event::ObjectApplied {
                     app: app.clone(),
