@@ -80,6 +80,15 @@ pub struct KargoAppSpec {
     #[serde(default)]
     pub sync: Sync,
 
+    /// Other `KargoApps` of this namespace that have to be ready before a new commit of this one is deployed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub depends_on: Vec<AppReference>,
+
+    /// Write nothing for this app: nothing is applied, put back or deleted until it is `false` again.
+    #[serde(default)]
+    pub suspend: bool,
+
     /// What happens to the deployed objects when this `KargoApp` is deleted: `Orphan` leaves them running,
     /// `Delete` deletes them first (never `PersistentVolumeClaims` without their own consent).
     #[serde(default)]
@@ -126,10 +135,30 @@ pub struct SecretReference {
     pub name: String,
 }
 
+/// A `KargoApp` of the same namespace, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AppReference {
+    /// The name of the `KargoApp`.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+}
+
 /// How the cluster is brought in line.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own for the user")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sync {
+    /// When a new commit is deployed: `Automatic` at once, `Manual` when somebody asks for it by setting the annotation
+    /// `kargo.krampoline.io/sync-requested-at` to a new value.
+    #[serde(default)]
+    pub mode: SyncMode,
+
+    /// Put back what somebody changes or deletes by hand. Without it the difference is only reported, and put
+    /// back on request.
+    #[serde(default = "yes")]
+    pub self_heal: bool,
+
     /// Delete objects of this app that left git, once the new state is up.
     #[serde(default = "yes")]
     pub prune: bool,
@@ -148,6 +177,16 @@ pub struct Sync {
     pub create_namespace: bool,
 }
 
+/// When a new commit is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum SyncMode {
+    /// As soon as it is seen.
+    #[default]
+    Automatic,
+    /// When somebody asks for it.
+    Manual,
+}
+
 /// What happens to the deployed objects when the `KargoApp` is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
@@ -160,7 +199,14 @@ pub enum DeletionPolicy {
 
 impl Default for Sync {
     fn default() -> Self {
-        Self { prune: true, allow_empty: false, timeout: default_timeout(), create_namespace: true }
+        Self {
+            mode: SyncMode::Automatic,
+            self_heal: true,
+            prune: true,
+            allow_empty: false,
+            timeout: default_timeout(),
+            create_namespace: true,
+        }
     }
 }
 

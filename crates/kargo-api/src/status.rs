@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 /// How many findings of one verdict are written into the status; the number left out is said.
 pub const MAX_FINDINGS: usize = 20;
 
+/// How many deployed revisions are remembered.
+pub const MAX_HISTORY: usize = 10;
+
+/// How many finished Jobs and Pods are remembered.
+pub const MAX_FINISHED: usize = 100;
+
 /// The answer of Kargo to a `KargoApp`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +58,21 @@ pub struct KargoAppStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused_claims: Vec<RefusedClaim>,
 
-    /// Conditions, as kstatus has them: `Ready`, `Reconciling`, `Stalled`, and `Rendered`, `Applied`, `Healthy`, `Held`.
+    /// The revisions that were deployed, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<DeployedRevision>,
+
+    /// Jobs and bare Pods of this app that came to their end. They do not run again, also when they are cleaned
+    /// up, until their content changes or somebody asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finished: Vec<FinishedObject>,
+
+    /// The value of the annotation `kargo.krampoline.io/sync-requested-at` that was acted on last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_sync: Option<String>,
+
+    /// Conditions, as kstatus has them: `Ready`, `Reconciling`, `Stalled`, and `Rendered`, `Applied`, `Healthy`, `Held`,
+    /// `Drifted`, `Fighting`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }
@@ -124,6 +144,10 @@ pub struct CurrentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
 
+    /// Digest of everything that it renders to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+
     /// What happened, in one sentence for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
@@ -172,6 +196,41 @@ pub struct RefusedClaim {
     pub object: String,
     /// The `KargoApp` it belongs to: `namespace/name`.
     pub owner: String,
+}
+
+/// What became of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Outcome {
+    /// It was applied and became healthy.
+    Succeeded,
+    /// It was refused in part, or did not become healthy in time.
+    Failed,
+}
+
+/// A revision that was deployed. To go back to it, set `spec.source.revision`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeployedRevision {
+    /// The commit.
+    pub revision: String,
+    /// Digest of everything that it renders to.
+    pub digest: String,
+    /// When its verdict was reached.
+    pub time: Time,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// A Job or bare Pod that came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FinishedObject {
+    /// The object: `group/Kind/namespace/name`.
+    pub object: String,
+    /// The digest of what ran.
+    pub digest: String,
+    /// How it ended.
+    pub outcome: Outcome,
 }
 
 /// How serious a finding is.

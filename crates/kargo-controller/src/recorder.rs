@@ -132,6 +132,8 @@ fn is_warning(reason: EventReason) -> bool {
         | EventReason::PruneHeld
         | EventReason::PruneFailed
         | EventReason::ClaimRefused
+        | EventReason::DriftFound
+        | EventReason::Fighting
         | EventReason::Unhealthy => true,
     }
 }
@@ -142,7 +144,7 @@ fn action(reason: EventReason) -> &'static str {
         EventReason::RenderFailed | EventReason::SourceUnavailable => "Load",
         EventReason::Pruned | EventReason::PruneHeld | EventReason::PruneFailed => "Prune",
         EventReason::DriftRepaired => "Repair",
-        EventReason::Unhealthy => "Observe",
+        EventReason::Unhealthy | EventReason::DriftFound | EventReason::Fighting => "Observe",
         EventReason::Deployed
         | EventReason::DeployFailed
         | EventReason::NamespaceCreated

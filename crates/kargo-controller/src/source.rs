@@ -134,9 +134,10 @@ impl Sources {
         }
     }
 
-    /// Asks now.
+    /// Asks now, and tells the app the answer also if it is what is known.
     pub(crate) fn refresh(&self, app: &AppKey) {
         if let Some(poller) = self.followed.get(app).and_then(|target| self.pollers.get(target)) {
+            lock(&poller.subscribers).untold.insert(app.clone());
             poller.wake.notify_one();
         }
     }
@@ -157,13 +158,14 @@ impl Poll {
         let mut failures: u32 = 0;
         let mut turn: u64 = 0;
         loop {
+            // Who asks while the request is under way is told what the next one finds.
+            let untold = std::mem::take(&mut lock(&self.subscribers).untold);
             let answer = self.ask().await;
             failures = if answer.is_ok() { 0 } else { failures.saturating_add(1) };
             let (told, interval) = {
                 let mut subscribers = lock(&self.subscribers);
                 let changed = subscribers.last.as_ref() != Some(&answer);
                 subscribers.last = Some(answer.clone());
-                let untold = std::mem::take(&mut subscribers.untold);
                 let mut told = subscribers.apps.clone();
                 told.retain(|app, _| changed || untold.contains(app));
                 (told, subscribers.interval())

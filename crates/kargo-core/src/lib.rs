@@ -6,7 +6,8 @@
 //! - [`desired`]: [`desired::Rendered`], the desired set of one commit, marked ([`marks`], [`digest`]) and
 //!   ordered ([`bands`]); [`policy`] is what people said about single objects. Only a render that succeeded
 //!   whole makes one.
-//! - [`live`]: what is kept of a live object; [`ownership`] tells drift, [`health`] and [`addresses`] the rest.
+//! - [`live`]: what is kept of a live object; [`ownership`] tells drift, [`health`], [`finished`]
+//!   and [`addresses`] the rest.
 //! - [`prune`]: [`prune::PrunePermit`], without which nothing is deleted, and what may be deleted with it.
 //! - [`world`]: the state of all apps as one total function of events to commands. A good place to start.
 
@@ -15,6 +16,7 @@ pub mod bands;
 pub mod desired;
 pub mod digest;
 pub mod finding;
+pub mod finished;
 pub mod health;
 pub mod kinds;
 pub mod live;

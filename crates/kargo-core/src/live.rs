@@ -1,13 +1,16 @@
 //! What is kept of a live object: each watch event and each answer to an apply is reduced to this at once,
 //! and the rest is dropped.
 
-use kargo_api::{names, status::HealthSummary};
+use kargo_api::{
+    names,
+    status::{HealthSummary, Outcome},
+};
 use serde_json::Value;
 
 use crate::{
     addresses,
     desired::Desired,
-    health,
+    finished, health,
     marks::{self, Mark},
     object::ObjectId,
     ownership::Entry,
@@ -32,6 +35,8 @@ pub struct Live {
     pub health: HealthSummary,
     /// Why it is not up, in one sentence.
     pub message: String,
+    /// How it ended, if it runs to an end and has reached it.
+    pub finished: Option<Outcome>,
     /// Where it answers from outside the cluster.
     pub urls: Vec<String>,
     /// The digest of what was applied, as recorded on the object.
@@ -92,6 +97,7 @@ impl Live {
             deleting: metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null()),
             health: health.summary,
             message: health.message,
+            finished: finished::outcome(object),
             urls: addresses::urls(object),
             digest: annotation(names::DIGEST_ANNOTATION).map(str::to_owned),
             entry: entry.map(|entry| KeptEntry {
@@ -109,6 +115,11 @@ impl Live {
         !self.deleting
             && self.digest.as_deref() == Some(desired.digest())
             && self.entry.as_ref().is_some_and(|entry| entry.covers(desired))
+    }
+
+    /// Whether this desired object was applied to it once, whatever became of it since.
+    pub fn was_applied_as(&self, desired: &Desired) -> bool {
+        self.digest.as_deref() == Some(desired.digest())
     }
 
     /// Compares with what is desired once, and keeps only the outcome. `previous` is what was known of

@@ -5,37 +5,43 @@
 //! stands in the cluster as it was rendered; and a [`Rendered`] takes a render that succeeded whole.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
     bands,
     desired::Rendered,
+    finished::Finished,
     live::{Live, PruneConsent},
     marks::Mark,
     object::{AppKey, ObjectId},
 };
 
 /// Proof that all of a desired set is applied: every object stands in the cluster, is ours, carries the
-/// rendered digest, and nobody took a field from us.
+/// rendered digest, and nobody took a field from us; or it ran to its end and was cleaned up.
 #[derive(Debug)]
 pub struct Applied {
     rendered: Arc<Rendered>,
 }
 
 impl Applied {
-    /// Looks at every object; the error is the first that is not as it was rendered.
+    /// Looks at every object; the error is the first that is not as it was rendered. `finished` has the runs
+    /// that ended.
     pub fn verify<'a>(
         app: &AppKey,
         rendered: &Arc<Rendered>,
         live: impl Fn(&ObjectId) -> Option<&'a Live>,
+        finished: &BTreeMap<ObjectId, Finished>,
     ) -> Result<Self, ObjectId> {
         for desired in rendered.objects() {
-            let intact = live(desired.id()).is_some_and(|live| {
-                live.mark == Mark::Ours(app.clone()) && live.is_intact(desired)
-            });
-            if !intact {
+            let stands = match live(desired.id()) {
+                Some(live) => live.mark == Mark::Ours(app.clone()) && live.is_intact(desired),
+                None => finished
+                    .get(desired.id())
+                    .is_some_and(|finished| finished.digest == desired.digest()),
+            };
+            if !stands {
                 return Err(desired.id().clone());
             }
         }
@@ -334,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_permit_never_covers_what_is_desired() {
-        let nothing = Applied::verify(&app(), &rendered(&[]), |_| None)
+        let nothing = Applied::verify(&app(), &rendered(&[]), |_| None, &BTreeMap::new())
             .expect("nothing is missing of nothing");
         let id = live("ConfigMap", "a", None).id;
         assert!(nothing.permit(&app()).covers(&id));
@@ -359,9 +365,9 @@ mod tests {
     fn there_is_no_permit_while_an_object_is_missing_or_not_as_rendered() {
         let set = rendered(&["a"]);
         let other = live("ConfigMap", "a", None);
-        assert!(Applied::verify(&app(), &set, |_| None).is_err());
+        assert!(Applied::verify(&app(), &set, |_| None, &BTreeMap::new()).is_err());
         // Ours, but without the digest of what was rendered.
-        assert!(Applied::verify(&app(), &set, |_| Some(&other)).is_err());
+        assert!(Applied::verify(&app(), &set, |_| Some(&other), &BTreeMap::new()).is_err());
     }
 
     #[test]

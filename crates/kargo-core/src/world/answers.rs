@@ -155,7 +155,8 @@ impl World {
                 app.status_attempts += 1;
             }
         });
-        // A refused claim counts once it is durable.
+        // A refused claim counts once it is durable, and so does being ready.
+        self.touch_dependents(key);
         self.touch_pruning();
     }
 }

@@ -18,10 +18,14 @@ use std::{
 
 use kargo_api::{KargoAppSpec, KargoAppStatus, names};
 
-use super::event::{ApplyFailure, Failure, LoadRequest, SeenApp, Subscription};
+use super::{
+    event::{ApplyFailure, Failure, LoadRequest, SeenApp, Subscription},
+    gate::{Hold, Waiting},
+};
 use crate::{
     desired::{Desired, Rendered},
     finding::Finding,
+    finished::Finished,
     object::{AppKey, ObjectId},
     prune::Withdrawals,
 };
@@ -47,6 +51,8 @@ pub(super) enum Phase {
 pub(super) struct Deployment {
     pub(super) rendered: Arc<Rendered>,
     pub(super) request: LoadRequest,
+    /// The event with which it became the one to be deployed.
+    pub(super) adopted_at: u64,
     pub(super) phase: Phase,
     /// It did not become healthy in time; stays until it does.
     pub(super) timed_out: bool,
@@ -69,7 +75,9 @@ pub(super) struct Deployment {
     /// How often an object was put back, for a lower rate when something fights.
     pub(super) repairs: HashMap<ObjectId, Repairs>,
     /// Objects that stood as rendered, do not any more, and have not been sent again yet.
-    pub(super) drifted: HashSet<ObjectId>,
+    pub(super) drifted: BTreeSet<ObjectId>,
+    /// Jobs and bare Pods that came to their end, also if they were cleaned up since.
+    pub(super) finished: BTreeMap<ObjectId, Finished>,
 }
 
 /// A refusal of the API server, and when to try again.
@@ -112,7 +120,12 @@ pub(super) struct App {
     pub(super) generation: i64,
     pub(super) spec: KargoAppSpec,
     pub(super) confirmed_commit: Option<String>,
-    sync_requested: Option<String>,
+    /// The value of the annotation that asks for a deployment.
+    pub(super) sync_requested: Option<String>,
+    /// The value of it that was acted on last.
+    pub(super) handled_sync: Option<String>,
+    /// Git has not been asked yet since somebody asked for a deployment.
+    pub(super) awaits_tip: bool,
     pub(super) deleting: bool,
     pub(super) has_finalizer: bool,
     pub(super) finalizer_in_flight: bool,
@@ -120,14 +133,25 @@ pub(super) struct App {
 
     pub(super) subscribed: Option<Subscription>,
     pub(super) tip: Option<String>,
+    /// The event with which git answered last.
+    pub(super) tip_seen_at: Option<u64>,
+    /// Another app waits for git's answer before it deletes anything.
+    pub(super) is_consulted: bool,
     pub(super) source_failure: Option<Failure>,
     pub(super) loading: Option<LoadRequest>,
     pub(super) load_failure: Option<Retry<(LoadRequest, Failure)>>,
+    /// The load that is under way is of the commit that was deployed when a former process ended.
+    pub(super) loads_what_stood: bool,
+    /// When that commit may be loaded, if the newest one cannot be deployed.
+    pub(super) what_stood_at: Duration,
     /// Counts the changes of what the API server serves that this app has to look at.
     pub(super) kinds_version: u64,
     /// Whether it has rendered or failed to since the start of the process.
     pub(super) spoken: bool,
 
+    /// A rendered set that something holds, and what.
+    pub(super) waiting: Option<Waiting>,
+    pub(super) hold: Option<Hold>,
     pub(super) deployment: Option<Deployment>,
     /// The branch that the deployment came from.
     pub(super) deployed_branch: String,
@@ -157,18 +181,26 @@ impl App {
             generation: 0,
             spec: seen.app.spec.clone(),
             confirmed_commit: None,
-            sync_requested: seen.annotation(names::SYNC_REQUESTED_ANNOTATION).cloned(),
+            sync_requested: None,
+            handled_sync: stored.last_handled_sync.clone(),
+            awaits_tip: false,
             deleting: false,
             has_finalizer: false,
             finalizer_in_flight: false,
             finalizer_retry_at: None,
             subscribed: None,
             tip: None,
+            tip_seen_at: None,
+            is_consulted: false,
             source_failure: None,
             loading: None,
             load_failure: None,
+            loads_what_stood: false,
+            what_stood_at: Duration::ZERO,
             kinds_version: 0,
             spoken: false,
+            waiting: None,
+            hold: None,
             deployment: None,
             deployed_branch: String::new(),
             applying: None,
@@ -193,9 +225,11 @@ impl App {
         self.confirmed_commit = seen.annotation(names::CONFIRM_PRUNE_ANNOTATION).cloned();
         self.deleting = seen.app.metadata.deletion_timestamp.is_some();
         self.has_finalizer = seen.has_finalizer();
-        let requested = seen.annotation(names::SYNC_REQUESTED_ANNOTATION).cloned();
-        let asked = requested.is_some() && requested != self.sync_requested;
+        let requested = seen.annotation(Self::REQUEST).cloned();
+        let is_new = requested != self.sync_requested;
         self.sync_requested = requested;
+        let asked = is_new && self.has_request();
+        self.awaits_tip |= asked;
         asked
     }
 
@@ -215,14 +249,30 @@ impl App {
 
     /// What should be loaded, as far as the commit is known.
     pub(super) fn wanted_load(&self) -> Option<LoadRequest> {
-        Some(LoadRequest {
+        self.tip.clone().map(|commit| self.load_of(commit))
+    }
+
+    /// What the spec asks for at a commit.
+    pub(super) fn load_of(&self, commit: String) -> LoadRequest {
+        LoadRequest {
             repo_url: self.spec.source.repo_url.clone(),
             secret: self.secret(),
-            commit: self.tip.clone()?,
+            commit,
             path: self.spec.source.path.clone(),
             target_namespace: self.spec.target_namespace.clone(),
             kinds_version: self.kinds_version,
-        })
+        }
+    }
+
+    /// Whether this is what waits to be deployed.
+    pub(super) fn is_waiting(&self, request: &LoadRequest) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.request == *request)
+    }
+
+    /// The newest set that was rendered.
+    pub(super) fn newest(&self) -> Option<&Arc<Rendered>> {
+        let waiting = self.waiting.as_ref().map(|waiting| &waiting.rendered);
+        waiting.or(self.deployment.as_ref().map(|deployment| &deployment.rendered))
     }
 
     /// Whether a deployment, or a failure, is about what the spec asks for now; the commit may be an older one.
@@ -234,7 +284,9 @@ impl App {
         let failed = self.load_failure.as_ref().is_some_and(|retry| retry.what.0 == wanted);
         let (commit, kinds_version) = (wanted.commit.clone(), wanted.kinds_version);
         let same = LoadRequest { commit, kinds_version, ..deployment.request.clone() } == wanted;
-        failed || (same && self.deployed_branch == self.spec.source.branch)
+        failed
+            || self.is_waiting(&wanted)
+            || (same && self.deployed_branch == self.spec.source.branch)
     }
 
     /// Whether a commit is known that is neither deployed nor failed to load.
@@ -242,7 +294,7 @@ impl App {
         self.wanted_load().is_some_and(|wanted| {
             let loaded = deployment.is_some_and(|deployment| deployment.request == wanted);
             let failed = self.load_failure.as_ref().is_some_and(|retry| retry.what.0 == wanted);
-            !loaded && !failed
+            !loaded && !failed && !self.is_waiting(&wanted)
         })
     }
 

@@ -37,6 +37,7 @@ impl World {
             // Deleted and created again between two events: another app under the same name.
             self.app_gone(&seen.key);
         }
+        self.touch_dependents(&seen.key);
         let Some(app) = self.apps.get_mut(&seen.key) else {
             self.apps.insert(seen.key.clone(), App::new(seen));
             return;
@@ -51,11 +52,18 @@ impl World {
             // What was kept for want of consent, or of `sync.prune`, may go now.
             deployment.phase = Phase::Pruning;
         }
-        if asked {
-            self.commands.push(Command::Refresh(seen.key.clone()));
-        }
         if asked || app.generation != generation {
             app.retry_now();
+        }
+        if asked {
+            self.commands.push(Command::Refresh(seen.key.clone()));
+            let runs = app
+                .deployment
+                .as_mut()
+                .map(|deployment| deployment.begin_again(|id| self.cluster.get(id).is_some()));
+            for id in runs.into_iter().flatten() {
+                self.look_at(&seen.key, &id);
+            }
         }
     }
 
@@ -69,6 +77,7 @@ impl World {
             self.release(&id, key);
         }
         self.unmark(key);
+        self.touch_dependents(key);
         self.touch_pruning();
     }
 }

@@ -6,14 +6,15 @@ use std::{
     time::Duration,
 };
 
-use kargo_api::status::HealthSummary;
+use kargo_api::status::{HealthSummary, Outcome};
 
 use super::{
     app::{App, Deployment, ObjectFailure, Phase, Repairs, backoff},
     event::{ApplyFailure, Command, LoadRequest, Now},
 };
 use crate::{
-    desired::Rendered,
+    desired::{Desired, Rendered},
+    finished::Finished,
     live::Live,
     marks::Mark,
     object::{AppKey, ObjectId},
@@ -29,11 +30,12 @@ impl Deployment {
         rendered: Arc<Rendered>,
         request: LoadRequest,
         refused: BTreeMap<ObjectId, AppKey>,
-        repairs: HashMap<ObjectId, Repairs>,
+        adopted_at: u64,
     ) -> Self {
         Self {
             rendered,
             request,
+            adopted_at,
             phase: Phase::Applying,
             timed_out: false,
             was_judged: false,
@@ -44,24 +46,92 @@ impl Deployment {
             refused,
             held: Vec::new(),
             kept: Vec::new(),
-            repairs,
-            drifted: HashSet::new(),
+            repairs: HashMap::new(),
+            drifted: BTreeSet::new(),
+            finished: BTreeMap::new(),
         }
+    }
+
+    /// Takes over what stays true of the deployment before.
+    pub(super) fn succeed(&mut self, before: Self) {
+        if self.rendered.digest() == before.rendered.digest() {
+            self.drifted = before.drifted;
+        }
+        self.repairs = before.repairs;
+        self.finished = before.finished;
+        self.forget_other_runs();
+    }
+
+    /// A run counts as long as what ran is what is desired.
+    pub(super) fn forget_other_runs(&mut self) {
+        let rendered = &self.rendered;
+        self.finished.retain(|id, finished| {
+            rendered.get(id).is_some_and(|desired| desired.digest() == finished.digest)
+        });
+    }
+
+    /// Whether an object ran to its end and was cleaned up.
+    fn is_done(&self, desired: &Desired, live: Option<&Live>) -> Option<Outcome> {
+        let finished = self.finished.get(desired.id()).filter(|_| live.is_none())?;
+        (finished.digest == desired.digest()).then_some(finished.outcome)
+    }
+
+    fn note_run(&mut self, desired: &Desired, live: Option<&Live>) {
+        let Some(live) = live else { return };
+        match live.finished.filter(|_| live.is_intact(desired)) {
+            Some(outcome) => {
+                let finished = Finished { digest: desired.digest().to_owned(), outcome };
+                self.finished.insert(desired.id().clone(), finished);
+            }
+            None => drop(self.finished.remove(desired.id())),
+        }
+    }
+
+    /// Somebody asked for a deployment: what differs is put back, and what was cleaned up runs again.
+    pub(super) fn begin_again(&mut self, is_there: impl Fn(&ObjectId) -> bool) -> Vec<ObjectId> {
+        self.drifted.clear();
+        let gone: Vec<ObjectId> =
+            self.finished.keys().filter(|id| !is_there(id)).cloned().collect();
+        for id in &gone {
+            self.finished.remove(id);
+        }
+        gone
+    }
+
+    /// What a former process left different from git: it was deployed, so it is drift.
+    pub(super) fn note_old_drift(&mut self, id: &ObjectId, live: Option<&Live>) {
+        let Some(desired) = self.rendered.get(id).filter(|_| self.dirty.contains(id)) else {
+            return;
+        };
+        let was_applied = live.map_or(self.was_judged, |live| live.was_applied_as(desired));
+        if was_applied && !self.refused.contains_key(id) {
+            self.drifted.insert(id.clone());
+        }
+    }
+
+    /// What differs from git and is not put back.
+    pub(super) fn unrepaired(&self, app: &App) -> Vec<ObjectId> {
+        if app.spec.sync.self_heal { Vec::new() } else { self.drifted.iter().cloned().collect() }
     }
 
     /// Compares one object with what is desired of it.
     pub(super) fn look_at(&mut self, app: &AppKey, id: &ObjectId, live: Option<&Live>) {
-        let Some(desired) = self.rendered.get(id) else { return };
+        let Some(desired) = self.rendered.get(id).cloned() else { return };
         // An object of somebody else says nothing about this app, whatever state it is in.
         let is_refused = self.refused.contains_key(id);
         let live = live.filter(|live| !is_refused && live.mark == Mark::Ours(app.clone()));
-        if live.is_some_and(|live| live.is_intact(desired)) {
+        self.note_run(&desired, live);
+        let done = self.is_done(&desired, live);
+        if done.is_some() || live.is_some_and(|live| live.is_intact(&desired)) {
             self.dirty.remove(id);
+            self.drifted.remove(id);
             self.failures.remove(id);
         } else {
             self.dirty.insert(id.clone());
         }
-        if live.is_some_and(|live| live.health == HealthSummary::Healthy) {
+        if done == Some(Outcome::Succeeded)
+            || live.is_some_and(|live| live.health == HealthSummary::Healthy)
+        {
             self.unhealthy.remove(id);
         } else {
             self.unhealthy.insert(id.clone());
@@ -76,17 +146,18 @@ impl Deployment {
         }
     }
 
-    /// An empty desired set is only deployed if the user said that it may be empty.
-    pub(super) fn waits_for_consent_to_be_empty(&self, app: &App) -> bool {
-        self.rendered.is_empty() && !app.spec.sync.allow_empty
-    }
-
     /// What is to be sent now, in no particular order.
-    pub(super) fn due(&self, now: Now, is_deleting: impl Fn(&ObjectId) -> bool) -> Vec<ObjectId> {
+    pub(super) fn due(
+        &self,
+        app: &App,
+        now: Now,
+        is_deleting: impl Fn(&ObjectId) -> bool,
+    ) -> Vec<ObjectId> {
         let mut due: Vec<ObjectId> = self
             .dirty
             .iter()
             .filter(|id| !self.refused.contains_key(id) && !is_deleting(id))
+            .filter(|id| app.spec.sync.self_heal || !self.drifted.contains(id))
             .filter(|id| {
                 self.failures.get(id).is_none_or(|failure| failure.retry_at <= now.monotonic)
             })

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    TRANSIENT_DELAY, World,
+    PERMANENT_DELAY, TRANSIENT_DELAY, World,
     app::{Deployment, Retry, backoff},
     event::{Failure, LoadRequest, Now, Subscription},
+    gate::Waiting,
 };
 use crate::{
     desired::Rendered,
@@ -25,7 +26,11 @@ impl World {
         tip: Result<String, Failure>,
     ) {
         let mut spoke = false;
+        let at = self.events;
         self.with(key, |app| {
+            let was_consulted = std::mem::take(&mut app.is_consulted);
+            app.tip_seen_at = Some(at);
+            spoke = was_consulted;
             // An answer to a question that is not asked any more.
             let current = app.subscription();
             if (&current.repo_url, &current.branch)
@@ -36,11 +41,12 @@ impl World {
             match tip {
                 Ok(commit) => {
                     app.source_failure = None;
+                    app.awaits_tip = false;
                     app.tip = Some(commit);
                 }
                 Err(failure) => {
                     app.source_failure = Some(failure);
-                    spoke = !app.spoken;
+                    spoke |= !app.spoken;
                     app.spoken = true;
                 }
             }
@@ -76,6 +82,10 @@ impl World {
             return;
         }
         app.loading = None;
+        if std::mem::take(&mut app.loads_what_stood) {
+            self.loaded_what_stood(key, request, result, now);
+            return;
+        }
         app.spoken = true;
         let current = app.wanted_load();
         // A result for an older commit is still newer than what is deployed, and a result for another spec is not.
@@ -86,7 +96,7 @@ impl World {
             _ if !answers_the_spec => {}
             Ok(rendered) => {
                 app.load_failure = None;
-                self.adopt(key, request, rendered);
+                app.waiting = Some(Waiting { request, rendered });
             }
             Err(failure) => {
                 let attempts = app
@@ -105,6 +115,27 @@ impl World {
         }
         self.touched.insert(key.clone());
         self.touch_pruning();
+    }
+
+    /// What a former process deployed is kept, if it is still rendered to the same.
+    fn loaded_what_stood(
+        &mut self,
+        key: &AppKey,
+        request: LoadRequest,
+        result: Result<Arc<Rendered>, Failure>,
+        now: Now,
+    ) {
+        self.touched.insert(key.clone());
+        let Some(app) = self.apps.get_mut(key).filter(|app| app.deployment.is_none()) else {
+            return;
+        };
+        match result {
+            Ok(rendered) if app.stands(&rendered) => self.adopt(key, request, rendered),
+            Err(failure) if failure.transient => {
+                app.what_stood_at = now.monotonic + PERMANENT_DELAY.1;
+            }
+            Ok(_) | Err(_) => app.what_stood_at = Duration::MAX,
+        }
     }
 
     /// Makes a rendered set the one to be deployed: claims what it wants, lets go of what it does not.
@@ -152,11 +183,11 @@ impl World {
         }
         let Some(app) = self.apps.get_mut(key) else { return };
         let old = app.deployment.take();
+        let mut deployment = Deployment::new(rendered, request, refused, self.events);
         let is_first = old.is_none();
-        let repairs = old.map(|old| old.repairs).unwrap_or_default();
-        let mut deployment = Deployment::new(rendered, request, refused, repairs);
-        if is_first {
-            deployment.remember(&app.stored);
+        match old {
+            Some(old) => deployment.succeed(old),
+            None => deployment.remember(&app.stored),
         }
         app.deployed_branch.clone_from(&app.spec.source.branch);
         let ids: Vec<ObjectId> =
@@ -170,6 +201,9 @@ impl World {
                 live.settle(desired, None);
             }
             deployment.look_at(key, &id, self.cluster.get(&id));
+            if is_first {
+                deployment.note_old_drift(&id, self.cluster.get(&id));
+            }
         }
         app.prune_failure = None;
         app.deployment = Some(deployment);

@@ -9,7 +9,8 @@
 //! - `app`, `deployment`: the state of one app, with the diagram of its phases, and of what it deploys.
 //! - `cluster`, `claims`: what is known of live objects, and who owns which.
 //! - `apps`, `objects`, `loads`, `answers`: what the events change, by where they come from.
-//! - `step`: what one app does next; `pruning`: when it deletes; `removal`: what a deleted app does.
+//! - `gate`: what a rendered set waits for before it is deployed. `step`: what one app does next; `pruning`: when
+//!   it deletes; `removal`: what a deleted app does.
 //! - `verdict`: what people are told of it.
 
 mod answers;
@@ -19,6 +20,7 @@ mod claims;
 mod cluster;
 mod deployment;
 pub mod event;
+mod gate;
 mod loads;
 mod objects;
 mod pruning;
@@ -66,6 +68,8 @@ pub struct World {
     /// Incarnations that the watch saw go while an apply was under way, and the newest apply at that time. The
     /// answers of an apply and the watch come on different ways: an answer that shows one of them is older.
     gone: HashMap<(ObjectId, String), u64>,
+    /// How many events there have been: the order in which things became known.
+    events: u64,
     touched: BTreeSet<AppKey>,
     timers: BTreeSet<(Duration, AppKey)>,
     commands: Vec<Command>,
@@ -93,6 +97,7 @@ impl World {
             runs: 0,
             running: BTreeSet::new(),
             gone: HashMap::new(),
+            events: 0,
             touched: BTreeSet::new(),
             timers: BTreeSet::new(),
             commands: Vec::new(),
@@ -116,6 +121,7 @@ impl World {
 
     /// Takes an event and says what is to be done.
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Command> {
+        self.events += 1;
         match event {
             Event::AppsListed(namespace, apps) => self.apps_listed(namespace.as_ref(), &apps),
             Event::AppSeen(app) => self.app_seen(&app),
@@ -158,6 +164,7 @@ impl World {
             self.touched.insert(key);
         }
         while let Some(key) = self.touched.pop_first() {
+            self.admit(&key);
             self.step(&key, now);
         }
         std::mem::take(&mut self.commands)

@@ -1,4 +1,4 @@
-//! What a deleted app does next: its objects stay or go, and it always ends.
+//! What a deleted app does next: its objects stay or go, and it always ends. Those of a suspended app stay.
 
 use kargo_api::DeletionPolicy;
 
@@ -20,7 +20,8 @@ impl World {
         if !app.has_finalizer || !self.started {
             return;
         }
-        if app.spec.deletion_policy == DeletionPolicy::Delete && !self.objects_are_gone(app, now) {
+        let deletes = app.spec.deletion_policy == DeletionPolicy::Delete && !app.spec.suspend;
+        if deletes && !self.objects_are_gone(app, now) {
             return;
         }
         self.settle_finalizer(app, false, now);
@@ -40,7 +41,7 @@ impl World {
             }
         }
         let candidates = prune::select_for_deleted_app(self.cluster.of_app(&app.key), |id| {
-            self.claims.is_wanted_by_other(id, &app.key)
+            self.claims.is_wanted_by_other(id, &app.key) || self.is_awaited(id)
         });
         if candidates.is_empty() {
             return true;

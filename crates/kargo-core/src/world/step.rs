@@ -28,6 +28,7 @@ impl World {
             if self.started {
                 // Loading writes nothing, and others wait for what this app has to say.
                 self.load(&mut app, now);
+                self.load_what_stood(&mut app, now);
                 if self.settle_finalizer(&mut app, finalizer, now) {
                     self.deploy(&mut app, now);
                 }
@@ -82,9 +83,32 @@ impl World {
             .load_failure
             .as_ref()
             .is_some_and(|retry| retry.what.0 == wanted && now.monotonic < retry.at);
-        if loaded || failed || app.loading.is_some() {
+        if loaded || failed || app.is_waiting(&wanted) || app.loading.is_some() {
             return;
         }
+        self.start_load(app, wanted);
+    }
+
+    /// What was deployed when a former process ended is kept as long as the newest commit cannot be deployed: it is
+    /// loaded again, once that is known.
+    fn load_what_stood(&mut self, app: &mut App, now: Now) {
+        let is_stuck = app.waiting.is_some()
+            || app.source_failure.is_some()
+            || app.wanted_load().is_some_and(|wanted| {
+                app.load_failure.as_ref().is_some_and(|retry| retry.what.0 == wanted)
+            });
+        let stood = app.stored.current.as_ref().and_then(|current| current.revision.clone());
+        // The newest commit itself is tried again by its own rules.
+        let older = stood.filter(|commit| app.tip.as_ref() != Some(commit));
+        let (true, Some(commit)) = (is_stuck, older) else { return };
+        if app.deployment.is_none() && app.loading.is_none() && app.what_stood_at <= now.monotonic {
+            app.loads_what_stood = true;
+            let request = app.load_of(commit);
+            self.start_load(app, request);
+        }
+    }
+
+    fn start_load(&mut self, app: &mut App, wanted: LoadRequest) {
         app.loading = Some(wanted.clone());
         let same_spec = |old: &&Deployment| {
             LoadRequest { commit: wanted.commit.clone(), ..old.request.clone() } == wanted
@@ -95,11 +119,12 @@ impl World {
     }
 
     fn deploy(&mut self, app: &mut App, now: Now) {
-        let Some(mut deployment) = app.deployment.take() else { return };
-        if !deployment.waits_for_consent_to_be_empty(app) {
-            self.send(app, &mut deployment, now);
-            while self.advance(app, &mut deployment, now) {}
+        if app.spec.suspend {
+            return;
         }
+        let Some(mut deployment) = app.deployment.take() else { return };
+        self.send(app, &mut deployment, now);
+        while self.advance(app, &mut deployment, now) {}
         app.deployment = Some(deployment);
     }
 
@@ -110,7 +135,7 @@ impl World {
             return;
         }
         let mut due: Vec<ObjectId> =
-            deployment.due(now, |id| self.cluster.get(id).is_some_and(|live| live.deleting));
+            deployment.due(app, now, |id| self.cluster.get(id).is_some_and(|live| live.deleting));
         if !self.track(deployment, &mut due, now) || due.is_empty() {
             return;
         }
@@ -180,10 +205,15 @@ impl World {
     fn advance(&mut self, app: &mut App, deployment: &mut Deployment, now: Now) -> bool {
         let next = match deployment.phase {
             Phase::Applying => {
-                if !deployment.dirty.is_empty() || app.applying.is_some() {
+                let unrepaired = deployment.unrepaired(app);
+                if deployment.dirty.len() > unrepaired.len() || app.applying.is_some() {
                     return false;
                 }
-                match Applied::verify(&app.key, &deployment.rendered, |id| self.cluster.get(id)) {
+                if !unrepaired.is_empty() {
+                    deployment.phase = Phase::Observing { since: now.monotonic };
+                    return true;
+                }
+                match self.verify(app, deployment) {
                     Ok(_) => Phase::Observing { since: now.monotonic },
                     Err(_) => return false,
                 }
@@ -215,6 +245,12 @@ impl World {
         true
     }
 
+    /// The proof that all of a deployment stands.
+    pub(super) fn verify(&self, app: &App, deployment: &Deployment) -> Result<Applied, ObjectId> {
+        let live = |id: &ObjectId| self.cluster.get(id);
+        Applied::verify(&app.key, &deployment.rendered, live, &deployment.finished)
+    }
+
     fn set_timer(&mut self, app: &App, now: Now) {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(
@@ -223,6 +259,9 @@ impl World {
         at.extend(
             app.prune_failure.as_ref().filter(|_| app.pruning.is_none()).map(|retry| retry.at),
         );
+        if app.deployment.is_none() && app.loading.is_none() {
+            at.push(app.what_stood_at);
+        }
         at.extend(app.finalizer_retry_at.filter(|_| !app.finalizer_in_flight));
         at.extend(app.status_retry_at.filter(|_| app.writing.is_none()));
         at.extend(app.verdict_waits_since.map(|since| since + super::verdict::PROGRESS_DELAY));

@@ -23,8 +23,12 @@ use super::{
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
     newest: BTreeMap<AppKey, Newest>,
+    /// The set before the newest: a branch can go back to it.
+    before: BTreeMap<AppKey, Newest>,
     /// What is being loaded. The answer to anything else is of an app that had the same name.
     loading: BTreeMap<AppKey, LoadRequest>,
+    /// The commit that each branch is at, as git said last.
+    tips: BTreeMap<AppKey, String>,
 }
 
 #[derive(Debug)]
@@ -32,6 +36,8 @@ struct Newest {
     rendered: Arc<Rendered>,
     /// Nobody can know after a crash that the app wanted these: neither mark nor status said so.
     forgotten: BTreeSet<ObjectId>,
+    /// It was rendered by a process that is gone.
+    is_history: bool,
 }
 
 impl Guard {
@@ -40,14 +46,52 @@ impl Guard {
             Event::Loaded { app, request, result: Ok(rendered) }
                 if self.loading.get(app) == Some(request) =>
             {
-                let newest = Newest { rendered: Arc::clone(rendered), forgotten: BTreeSet::new() };
-                self.newest.insert(app.clone(), newest);
+                let newest = Newest {
+                    rendered: Arc::clone(rendered),
+                    forgotten: BTreeSet::new(),
+                    is_history: false,
+                };
+                if let Some(before) = self.newest.insert(app.clone(), newest) {
+                    self.before.insert(app.clone(), before);
+                }
+                self.go_back(app);
+            }
+            Event::TipSeen { app, tip: Ok(commit), .. } => {
+                self.tips.insert(app.clone(), commit.clone());
+                self.go_back(app);
+            }
+            // With an object goes the mark that said after a crash who wanted it.
+            Event::LiveGone { id, .. } => self.forget_objects(|wanted| wanted == id),
+            Event::LiveListed(group_kind, objects) => {
+                let listed: BTreeSet<&ObjectId> = objects.iter().map(|live| &live.id).collect();
+                self.forget_objects(|wanted| {
+                    wanted.group_kind == *group_kind && !listed.contains(wanted)
+                });
             }
             Event::AppGone(app) => {
                 self.newest.remove(app);
+                self.before.remove(app);
                 self.loading.remove(app);
             }
             _ => {}
+        }
+    }
+
+    fn forget_objects(&mut self, is_gone: impl Fn(&ObjectId) -> bool) {
+        for newest in self.newest.values_mut().filter(|newest| newest.is_history) {
+            let gone = newest.rendered.objects().map(|desired| desired.id());
+            newest.forgotten.extend(gone.filter(|id| is_gone(id)).cloned());
+        }
+    }
+
+    /// What was rendered last is not wanted if the branch is at the commit that was rendered before it.
+    fn go_back(&mut self, app: &AppKey) {
+        let Some(tip) = self.tips.get(app) else { return };
+        if self.newest.get(app).is_some_and(|newest| newest.rendered.revision() != tip)
+            && self.before.get(app).is_some_and(|before| before.rendered.revision() == tip)
+            && let Some(before) = self.before.remove(app)
+        {
+            self.newest.insert(app.clone(), before);
         }
     }
 
@@ -60,6 +104,7 @@ impl Guard {
     /// What a process cannot know after a crash: who wanted what, where nothing durable says so.
     pub(crate) fn forget_what_was_not_durable(&mut self, server: &Server) {
         for (app, newest) in &mut self.newest {
+            newest.is_history = true;
             let refused: BTreeSet<String> = server
                 .apps
                 .get(app)

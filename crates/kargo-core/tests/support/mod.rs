@@ -287,7 +287,12 @@ impl Sim {
                 self.shell.polls.remove(&app);
                 return;
             }
-            Command::Refresh(_) => return,
+            Command::Refresh(app) => {
+                if let Some(poll) = self.shell.polls.get_mut(&app) {
+                    poll.told = None;
+                }
+                return;
+            }
             Command::Tell { app, reason, note } => {
                 self.told.push((app, reason, note));
                 return;
@@ -427,7 +432,17 @@ pub(crate) fn deployment(name: &str, image: &str) -> Value {
                     "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": image}]}}}})
 }
 
+pub(crate) fn job(name: &str, image: &str) -> Value {
+    json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+           "spec": {"ttlSecondsAfterFinished": 60,
+                    "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]}}}})
+}
+
 pub(crate) fn id(kind: &str, name: &str) -> ObjectId {
-    let group = if kind == "Deployment" { "apps" } else { "" };
+    let group = match kind {
+        "Deployment" => "apps",
+        "Job" => "batch",
+        _ => "",
+    };
     ObjectId::new(GroupKind::new(group, kind), Some("team"), name)
 }

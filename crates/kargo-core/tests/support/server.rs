@@ -80,6 +80,7 @@ impl Server {
             ("", "PersistentVolumeClaim", "persistentvolumeclaims", true),
             ("", "Namespace", "namespaces", false),
             ("apps", "Deployment", "deployments", true),
+            ("batch", "Job", "jobs", true),
             (
                 "apiextensions.k8s.io",
                 "CustomResourceDefinition",

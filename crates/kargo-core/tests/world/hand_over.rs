@@ -173,3 +173,20 @@ fn a_claim_of_a_deleted_app_does_not_keep_an_object() {
     sim.advance(Duration::from_mins(5));
     assert_eq!(sim.deletions(), ["ConfigMap/moved"], "{}", sim.story());
 }
+
+/// Two repositories, two pushes, and git is asked for the giver first: the taker is asked before anything is deleted.
+#[test]
+fn two_pushes_at_the_same_moment() {
+    let (mut sim, uid) = two_apps();
+    give(&mut sim);
+    take(&mut sim);
+    let poll = crate::support::Action::Poll(key("from"));
+    sim.act(&poll, None);
+    while let Some(action) =
+        sim.possible().into_iter().find(|action| !matches!(action, crate::support::Action::Poll(_)))
+    {
+        sim.act(&action, None);
+    }
+    sim.settle();
+    has_moved(&sim, uid.as_ref());
+}

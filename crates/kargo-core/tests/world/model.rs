@@ -278,13 +278,23 @@ fn check(steps: &[Step]) {
     sim.forget_writes();
     sim.advance(Duration::from_hours(1));
     assert!(sim.writes.is_empty(), "L2: {:?}\n{}", sim.writes, sim.story());
+    let statuses = |sim: &Sim| -> Vec<_> {
+        sim.server.apps.values().map(|app| app.status.clone().unwrap_or_default()).collect()
+    };
+    let before = statuses(&sim);
     sim.restart();
     sim.advance(Duration::from_hours(1));
     // Taking marks off is best effort; a restart tries again. Who waits for whom behind an app that cannot be
     // rendered is found out anew.
     sim.writes.retain(|write| !matches!(write, Write::Unmarked(_)));
     let decided = sim.live_apps().iter().all(|app| wanted(&sim, &app.name).is_some());
-    assert!(!decided || sim.writes.is_empty(), "a restart wrote {:?}\n{}", sim.writes, sim.story());
+    assert!(
+        !decided || sim.writes.is_empty(),
+        "a restart wrote {:?}\n{}\n{before:#?}\n{:#?}",
+        sim.writes,
+        sim.story(),
+        statuses(&sim)
+    );
     check_end(&sim);
 }
 

@@ -9,7 +9,10 @@ use kargo_api::{
 };
 
 use super::{Verdict, condition};
-use crate::world::app::{App, Phase};
+use crate::world::{
+    app::{App, Phase},
+    gate::Hold,
+};
 
 pub(super) fn conditions(
     app: &App,
@@ -26,10 +29,13 @@ pub(super) fn conditions(
     let healthy = status.health == Some(HealthSummary::Healthy);
 
     // Ready: the newest commit is deployed and up. Git that cannot be asked for a while does not take that back.
+    let held_back = app.hold.as_ref().map(|hold| (hold.reason(), hold.message(app)));
+    let has_failed = desired.state == DesiredState::Failed && !stale_only;
     let (ready, reason, message) = match (desired.state, state) {
-        (DesiredState::Failed, _) if !stale_only => {
-            (false, desired.reason, desired.message.as_str())
-        }
+        _ if has_failed => (false, desired.reason, desired.message.as_str()),
+        _ if held_back.is_some() => held_back
+            .as_ref()
+            .map_or((false, Reason::Suspended, ""), |(reason, text)| (false, *reason, text)),
         (DesiredState::Loading, _) => (false, Reason::Loading, desired.message.as_str()),
         (_, Some(CurrentState::Succeeded)) if healthy => {
             let (reason, message) = cluster
@@ -43,10 +49,14 @@ pub(super) fn conditions(
             .map_or((false, Reason::Deploying, ""), |(reason, message)| (false, reason, message)),
         (_, None) => (false, desired.reason, desired.message.as_str()),
     };
+    let waits_for_others = app.hold.as_ref().is_some_and(Hold::ends_by_itself);
     let waits = matches!(state, Some(CurrentState::Deploying | CurrentState::Succeeded))
         || desired.state == DesiredState::Loading
         || (stale_only && !ready);
-    let reconciling = !ready && waits && (desired.state != DesiredState::Failed || stale_only);
+    let reconciling = !ready
+        && waits
+        && (desired.state != DesiredState::Failed || stale_only)
+        && (held_back.is_none() || waits_for_others);
     let stalled = !ready && !reconciling;
     list.push(ConditionType::Ready, ready, reason, message);
     if reconciling {
@@ -66,11 +76,10 @@ pub(super) fn conditions(
         );
     }
     if let (Some(deployment), Some(current)) = (&app.deployment, current) {
-        let refused = matches!(
-            current.reason,
-            Reason::ApplyFailed | Reason::ClaimedByOther | Reason::NothingDesired
-        );
-        if refused || deployment.phase == Phase::Applying {
+        let refused = matches!(current.reason, Reason::ApplyFailed | Reason::ClaimedByOther);
+        if let Some((reason, message)) = held_back.as_ref().filter(|_| app.waiting.is_some()) {
+            list.push(ConditionType::Applied, false, *reason, message);
+        } else if refused || deployment.phase == Phase::Applying {
             list.push(ConditionType::Applied, false, current.reason, &current.message);
         } else {
             list.push(ConditionType::Applied, true, Reason::Applied, "");
@@ -88,20 +97,27 @@ pub(super) fn conditions(
             reason,
             if healthy { "" } else { current.message.as_str() },
         );
-        let held = current.state == CurrentState::Held || !deployment.kept.is_empty();
-        let reason = match (held, current.state) {
-            (false, _) => Reason::NotHeld,
-            (true, CurrentState::Held) => current.reason,
-            (true, _) => Reason::PruneHeld,
+        let drifted = !deployment.unrepaired(app).is_empty();
+        let (reason, text) = if drifted {
+            (Reason::Drifted, current.message.as_str())
+        } else {
+            (Reason::NotDrifted, "")
         };
-        list.push(
-            ConditionType::Held,
-            held,
-            reason,
-            if held { current.message.as_str() } else { "" },
-        );
+        list.push(ConditionType::Drifted, drifted, reason, text);
     } else {
-        list.keep(&[ConditionType::Applied, ConditionType::Healthy, ConditionType::Held]);
+        list.keep(&[ConditionType::Applied, ConditionType::Healthy, ConditionType::Drifted]);
+    }
+    let waits_for_people = app.hold.as_ref().is_some_and(|hold| !hold.ends_by_itself());
+    match (held_back.filter(|_| waits_for_people), &app.deployment, current) {
+        (Some((reason, message)), _, _) => list.push(ConditionType::Held, true, reason, &message),
+        (None, Some(_), Some(current)) if current.state == CurrentState::Held => {
+            list.push(ConditionType::Held, true, current.reason, &current.message);
+        }
+        (None, Some(deployment), Some(current)) if !deployment.kept.is_empty() => {
+            list.push(ConditionType::Held, true, Reason::PruneHeld, &current.message);
+        }
+        (None, Some(_), Some(_)) => list.push(ConditionType::Held, false, Reason::NotHeld, ""),
+        (None, _, _) => list.keep(&[ConditionType::Held]),
     }
     list.conditions
 }

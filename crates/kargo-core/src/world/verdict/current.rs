@@ -10,15 +10,17 @@ use kargo_api::{
 
 use super::{
     Verdict, condition,
-    words::{NAMES_IN_A_MESSAGE, how_to_confirm, names, short},
+    words::{NAMES_IN_A_MESSAGE, how_to_confirm, how_to_request, names, short},
 };
 use crate::{
     finding::{self, Finding},
+    finished,
     marks::Mark,
     object::ObjectId,
     world::{
         World,
         app::{App, Deployment, Phase},
+        gate::Hold,
     },
 };
 
@@ -31,7 +33,13 @@ impl Deployment {
         }
         let healthy = condition(stored, ConditionType::Healthy);
         self.timed_out = healthy.is_some_and(|found| found.reason == Reason::TimedOut.as_str());
-        self.was_judged = self.timed_out || current.state == CurrentState::Succeeded;
+        let drifted = condition(stored, ConditionType::Drifted);
+        self.was_judged = self.timed_out
+            || drifted.is_some_and(|found| found.status == "True")
+            || current.state == CurrentState::Succeeded
+            || healthy.is_some_and(|found| found.status == "True");
+        self.finished = finished::from_status(&stored.finished);
+        self.forget_other_runs();
     }
 
     /// The verdict on the cluster.
@@ -43,15 +51,6 @@ impl Deployment {
             message,
             findings: Vec::new(),
         };
-        if self.waits_for_consent_to_be_empty(app) {
-            return verdict(
-                CurrentState::Held,
-                Reason::NothingDesired,
-                format!(
-                    "Commit {revision} renders no object at all, so nothing was changed. Set spec.sync.allowEmpty to true if the app is meant to be empty, or push the files that are missing."
-                ),
-            );
-        }
         if self.phase == Phase::Applying && self.is_under_way(world) {
             return verdict(
                 CurrentState::Deploying,
@@ -86,6 +85,18 @@ impl Deployment {
                     ),
                 )
             };
+        }
+        let unrepaired = self.unrepaired(app);
+        if !unrepaired.is_empty() {
+            return verdict(
+                CurrentState::Held,
+                Reason::Drifted,
+                format!(
+                    "Commit {revision} is deployed, and somebody changed by hand what git has otherwise: {}. It stays, since spec.sync.selfHeal is false. {}",
+                    names(&unrepaired),
+                    how_to_request(app, "put it back"),
+                ),
+            );
         }
         if self.timed_out {
             return verdict(
@@ -190,9 +201,15 @@ impl Deployment {
         });
         status.short_revision =
             status.current.as_ref().and_then(|current| current.revision.as_deref()).map(short);
+        let is_degraded = |id: &ObjectId| {
+            world.cluster.get(id).is_some_and(|live| live.health == HealthSummary::Degraded)
+        };
         status.health = Some(if self.unhealthy.is_empty() {
             HealthSummary::Healthy
-        } else if self.timed_out || !self.failures.is_empty() {
+        } else if self.timed_out
+            || !self.failures.is_empty()
+            || self.unhealthy.iter().any(is_degraded)
+        {
             HealthSummary::Degraded
         } else {
             HealthSummary::Progressing
@@ -211,6 +228,7 @@ impl Deployment {
                 claims.entry(id.clone()).or_insert_with(|| owner.clone());
             }
         }
+        status.finished = finished::to_status(self.finished.iter());
         status.refused_claims = claims
             .iter()
             .map(|(id, owner)| RefusedClaim { object: id.to_string(), owner: owner.to_string() })
@@ -224,17 +242,12 @@ pub(super) fn current_status(
     verdict: &Verdict<CurrentState>,
     wall: Timestamp,
 ) -> CurrentStatus {
-    let held_empty = deployment.waits_for_consent_to_be_empty(app);
     let before = app.stored.current.as_ref();
-    let revision = if held_empty {
-        before.and_then(|old| old.revision.clone())
-    } else {
-        Some(deployment.rendered.revision().to_owned())
-    };
     let (findings, findings_left_out) = finding::to_status(&verdict.findings);
     let mut status = CurrentStatus {
         state: verdict.state,
-        revision,
+        revision: Some(deployment.rendered.revision().to_owned()),
+        digest: Some(deployment.rendered.digest().to_owned()),
         message: verdict.message.clone(),
         time: None,
         findings,
@@ -243,6 +256,24 @@ pub(super) fn current_status(
     let same = before.filter(|old| (old.state, &old.revision) == (status.state, &status.revision));
     status.time = Some(same.and_then(|old| old.time.clone()).unwrap_or(Time(wall)));
     status
+}
+
+/// What is deployed stays as it is, and what is desired waits for consent.
+pub(super) fn hold_current(app: &App, hold: &Hold, status: &mut KargoAppStatus, wall: Timestamp) {
+    let standing = status.current.take();
+    let mut held = CurrentStatus {
+        state: CurrentState::Held,
+        revision: standing.as_ref().and_then(|standing| standing.revision.clone()),
+        digest: standing.and_then(|standing| standing.digest),
+        message: hold.message(app),
+        time: None,
+        findings: Vec::new(),
+        findings_left_out: None,
+    };
+    let before = app.stored.current.as_ref();
+    let same = before.filter(|old| (old.state, &old.revision) == (held.state, &held.revision));
+    held.time = Some(same.and_then(|old| old.time.clone()).unwrap_or(Time(wall)));
+    status.current = Some(held);
 }
 
 /// Carries over everything that is about the cluster.
@@ -254,4 +285,5 @@ pub(super) fn keep_current(stored: &KargoAppStatus, status: &mut KargoAppStatus)
     status.url.clone_from(&stored.url);
     status.urls.clone_from(&stored.urls);
     status.refused_claims.clone_from(&stored.refused_claims);
+    status.finished.clone_from(&stored.finished);
 }

@@ -34,8 +34,7 @@ impl App {
         {
             return Some(failed(&retry.what.1));
         }
-        let deployment = self.deployment.as_ref()?;
-        let rendered = &deployment.rendered;
+        let rendered = self.newest()?;
         let count = rendered.objects().len();
         let objects = if count == 1 { "object" } else { "objects" };
         let mut message =
@@ -60,8 +59,7 @@ pub(super) fn desired_status(
     wall: Timestamp,
 ) -> DesiredStatus {
     let failed = verdict.state == DesiredState::Failed;
-    let rendered =
-        app.deployment.as_ref().map(|deployment| &deployment.rendered).filter(|_| !failed);
+    let rendered = app.newest().filter(|_| !failed);
     let revision = match (&app.source_failure, rendered) {
         (Some(_), _) => None,
         (None, Some(rendered)) => Some(rendered.revision().to_owned()),

@@ -4,18 +4,19 @@
 //! after a moment, so that a quick deployment costs one write.
 //!
 //! - `desired`: the verdict on git. `current`: the verdict on the cluster.
-//! - `conditions`: both as conditions. `told`: both as Events. `words`: names in sentences.
+//! - `history`: what was deployed before. `conditions`: both verdicts as conditions. `told`: both as Events. `words`: names in sentences.
 
 mod conditions;
 mod current;
 mod desired;
+mod history;
 mod told;
 mod words;
 
 use std::time::Duration;
 
 use conditions::conditions;
-use current::{current_status, keep_current};
+use current::{current_status, hold_current, keep_current};
 use desired::desired_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -25,11 +26,13 @@ use kargo_api::{
     status::{DesiredState, DesiredStatus},
 };
 pub(in crate::world) use told::Told;
+pub(in crate::world) use words::{how_to_request, short};
 
 use super::{
     World,
     app::App,
     event::{Command, Now},
+    gate::Hold,
 };
 use crate::finding::Finding;
 
@@ -101,6 +104,11 @@ impl World {
             // Nothing was rendered since the start of the process: what is deployed is what it was.
             keep_current(&app.stored, &mut status);
         }
+        if let Some(hold) = app.hold.as_ref().filter(|hold| **hold == Hold::Empty) {
+            hold_current(app, hold, &mut status, wall);
+        }
+        status.history = history::updated(&app.stored.history, status.current.as_ref());
+        status.last_handled_sync.clone_from(&app.handled_sync);
         status.conditions = conditions(app, &status, &desired, current.as_ref(), wall);
         status.message =
             condition(&status, ConditionType::Ready).map(|ready| ready.message.clone());
@@ -148,6 +156,9 @@ fn loading(app: &App, wall: Timestamp) -> KargoAppStatus {
     status
 }
 
-pub(super) fn condition(status: &KargoAppStatus, kind: ConditionType) -> Option<&Condition> {
+pub(in crate::world) fn condition(
+    status: &KargoAppStatus,
+    kind: ConditionType,
+) -> Option<&Condition> {
     status.conditions.iter().find(|condition| condition.type_ == kind.as_str())
 }

@@ -63,6 +63,15 @@ impl World {
             }
             app.told.desired_failure = failure;
         }
+        if let Some(current) =
+            status.current.as_ref().filter(|current| current.state == CurrentState::Held)
+            && app.told.held.as_ref() != Some(&current.message)
+        {
+            let drifted = app.deployment.as_ref().is_some_and(|it| !it.unrepaired(app).is_empty());
+            let reason = if drifted { EventReason::DriftFound } else { EventReason::PruneHeld };
+            notes.push((reason, current.message.clone()));
+            app.told.held = Some(current.message.clone());
+        }
         if let (Some(current), Some(deployment)) = (&status.current, &app.deployment) {
             let revision = current.revision.clone();
             match current.state {
@@ -77,10 +86,6 @@ impl World {
                     notes.push((EventReason::DeployFailed, current.message.clone()));
                     app.told.deploy_failure = Some(current.message.clone());
                     app.told.deployed = None;
-                }
-                CurrentState::Held if app.told.held.as_ref() != Some(&current.message) => {
-                    notes.push((EventReason::PruneHeld, current.message.clone()));
-                    app.told.held = Some(current.message.clone());
                 }
                 _ => {}
             }

@@ -22,8 +22,18 @@ pub(super) fn how_to_confirm(app: &App, revision: &str) -> String {
     )
 }
 
+/// The command that asks for a deployment.
+pub(in crate::world) fn how_to_request(app: &App, purpose: &str) -> String {
+    format!(
+        "To {purpose}: kubectl annotate kargoapp {} -n {} --overwrite {}=\"$(date)\"",
+        app.key.name,
+        app.key.namespace,
+        App::REQUEST
+    )
+}
+
 /// A commit id as people read it.
-pub(super) fn short(revision: &str) -> String {
+pub(in crate::world) fn short(revision: &str) -> String {
     revision.chars().take(8).collect()
 }
 
