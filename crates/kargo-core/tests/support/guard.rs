@@ -44,7 +44,8 @@ impl Guard {
     pub(crate) fn heard(&mut self, event: &Event) {
         match event {
             Event::Loaded { app, request, result: Ok(rendered) }
-                if self.loading.get(app) == Some(request) =>
+                if self.loading.get(app) == Some(request)
+                    && !self.is_what_stood(app, &request.commit) =>
             {
                 let newest = Newest {
                     rendered: Arc::clone(rendered),
@@ -77,6 +78,13 @@ impl Guard {
         }
     }
 
+    /// An older commit than the newest, and not the one that the branch went back to: it is loaded to keep what
+    /// a former process deployed.
+    fn is_what_stood(&self, app: &AppKey, commit: &str) -> bool {
+        self.tips.get(app).is_none_or(|tip| tip != commit)
+            && self.newest.get(app).is_some_and(|newest| newest.rendered.revision() > commit)
+    }
+
     fn forget_objects(&mut self, is_gone: impl Fn(&ObjectId) -> bool) {
         for newest in self.newest.values_mut().filter(|newest| newest.is_history) {
             let gone = newest.rendered.objects().map(|desired| desired.id());
@@ -90,8 +98,9 @@ impl Guard {
         if self.newest.get(app).is_some_and(|newest| newest.rendered.revision() != tip)
             && self.before.get(app).is_some_and(|before| before.rendered.revision() == tip)
             && let Some(before) = self.before.remove(app)
+            && let Some(other) = self.newest.insert(app.clone(), before)
         {
-            self.newest.insert(app.clone(), before);
+            self.before.insert(app.clone(), other);
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use kargo_api::DeletionPolicy;
+use kargo_api::{DeletionPolicy, KargoApp, SyncMode, names, spec::AppReference};
 use kargo_core::object::ObjectId;
 use proptest::{
     prelude::*,
@@ -60,6 +60,13 @@ enum Step {
     CreateApp(usize),
     DeleteApp(usize),
     SetPolicy(usize, bool),
+    Suspend(usize, bool),
+    SetManual(usize, bool),
+    SetSelfHeal(usize, bool),
+    /// The first app depends on the second one, or on nothing.
+    Depend(usize, Option<usize>),
+    /// Somebody asks for a deployment.
+    Ask(usize, u8),
     Crash,
     Wait(u16),
 }
@@ -83,7 +90,12 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::RollOut),
         3 => app.clone().prop_map(Step::CreateApp),
         1 => app.clone().prop_map(Step::DeleteApp),
-        1 => (app, any::<bool>()).prop_map(|(app, delete)| Step::SetPolicy(app, delete)),
+        1 => (app.clone(), any::<bool>()).prop_map(|(app, delete)| Step::SetPolicy(app, delete)),
+        1 => (app.clone(), any::<bool>()).prop_map(|(app, on)| Step::Suspend(app, on)),
+        1 => (app.clone(), any::<bool>()).prop_map(|(app, on)| Step::SetManual(app, on)),
+        1 => (app.clone(), any::<bool>()).prop_map(|(app, on)| Step::SetSelfHeal(app, on)),
+        1 => (app.clone(), prop::option::of(app.clone())).prop_map(|(app, on)| Step::Depend(app, on)),
+        1 => (app, any::<u8>()).prop_map(|(app, when)| Step::Ask(app, when)),
         2 => Just(Step::Crash),
         4 => (0..400_u16).prop_map(Step::Wait),
     ]
@@ -146,12 +158,30 @@ fn run_step(sim: &mut Sim, step: &Step) {
         Step::DeleteApp(app) => sim.delete_app(APPS[app]),
         Step::SetPolicy(app, delete) => {
             let policy = if delete { DeletionPolicy::Delete } else { DeletionPolicy::Orphan };
-            if sim.server.apps.contains_key(&key(APPS[app])) {
-                sim.change_app(APPS[app], |app| app.spec.deletion_policy = policy);
-            }
+            change(sim, app, |app| app.spec.deletion_policy = policy);
         }
+        Step::Suspend(app, on) => change(sim, app, |app| app.spec.suspend = on),
+        Step::SetManual(app, on) => {
+            let mode = if on { SyncMode::Manual } else { SyncMode::Automatic };
+            change(sim, app, |app| app.spec.sync.mode = mode);
+        }
+        Step::SetSelfHeal(app, on) => change(sim, app, |app| app.spec.sync.self_heal = on),
+        Step::Depend(app, on) => {
+            let on = on.map(|other| AppReference { name: APPS[other].to_owned() });
+            change(sim, app, |app| app.spec.depends_on = on.into_iter().collect());
+        }
+        Step::Ask(app, when) => change(sim, app, |app| {
+            let annotations = app.metadata.annotations.get_or_insert_default();
+            annotations.insert(names::SYNC_REQUESTED_ANNOTATION.to_owned(), when.to_string());
+        }),
         Step::Crash => sim.restart(),
         Step::Wait(seconds) => sim.wait(Duration::from_secs(seconds.into())),
+    }
+}
+
+fn change(sim: &mut Sim, app: usize, change: impl FnOnce(&mut KargoApp)) {
+    if sim.server.apps.contains_key(&key(APPS[app])) {
+        sim.change_app(APPS[app], change);
     }
 }
 
@@ -170,6 +200,13 @@ fn roll_out(sim: &mut Sim) {
 /// The faults stop, people consent to what is held, and time passes.
 fn calm_down(sim: &mut Sim) {
     allow_all(sim);
+    for app in 0..APPS.len() {
+        change(sim, app, |app| {
+            app.spec.suspend = false;
+            app.spec.sync = kargo_api::Sync::default();
+            app.spec.depends_on.clear();
+        });
+    }
     sim.git.down.clear();
     sim.server.rolls_out = true;
     roll_out(sim);

@@ -1,5 +1,7 @@
 //! The current state: how far the deployment got.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kargo_api::{
@@ -118,7 +120,11 @@ impl Deployment {
             Phase::Observing { .. } => verdict(
                 CurrentState::Deploying,
                 Reason::Deploying,
-                format!("Commit {revision} was applied. Waiting for {}", self.waiting_for(world)),
+                format!(
+                    "Commit {revision} was applied{}. Waiting for {}",
+                    self.progress(),
+                    self.waiting_for(world)
+                ),
             ),
             Phase::Pruning => verdict(
                 CurrentState::Deploying,
@@ -172,6 +178,22 @@ impl Deployment {
             findings.len()
         );
         Verdict { state: CurrentState::Failed, reason, message, findings }
+    }
+
+    /// How many of each kind that is not up yet are: `; 3 of 4 Deployments are ready`.
+    fn progress(&self) -> String {
+        let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for desired in self.rendered.objects() {
+            let (ready, total) = kinds.entry(&desired.id().group_kind.kind).or_default();
+            *total += 1;
+            *ready += usize::from(!self.unhealthy.contains(desired.id()));
+        }
+        let parts: Vec<String> = kinds
+            .iter()
+            .filter(|(_, (ready, total))| ready < total && *total > 1)
+            .map(|(kind, (ready, total))| format!("{ready} of {total} {kind} objects"))
+            .collect();
+        if parts.is_empty() { String::new() } else { format!("; {} are ready", parts.join(", ")) }
     }
 
     fn waiting_for(&self, world: &World) -> String {
