@@ -8,6 +8,8 @@
 //! - [`private`]: repositories that ask for a password.
 //! - [`broken`]: commits that cannot be deployed, or not all of them.
 //! - [`held`]: deletions that wait for consent.
+//! - [`gate`]: commits that wait for a request, for another app, for the end of a suspension.
+//! - [`jobs`]: what ran to its end.
 //! - [`pruning`]: what leaves git leaves the cluster, and nothing else does.
 //! - [`drift`]: hand edits are put back, and what is not in git is left alone.
 //! - [`ownership`]: one owner for each object.
@@ -23,7 +25,9 @@ mod broken;
 mod crashes;
 mod deletion;
 mod drift;
+mod gate;
 mod held;
+mod jobs;
 mod manifests;
 mod namespaces;
 mod operation;

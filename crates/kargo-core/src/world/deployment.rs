@@ -78,11 +78,12 @@ impl Deployment {
 
     fn note_run(&mut self, desired: &Desired, live: Option<&Live>) {
         let Some(live) = live else { return };
-        match live.finished.filter(|_| live.is_intact(desired)) {
-            Some(outcome) => {
+        match live.finished {
+            Some(outcome) if live.was_applied_as(desired) => {
                 let finished = Finished { digest: desired.digest().to_owned(), outcome };
                 self.finished.insert(desired.id().clone(), finished);
             }
+            Some(_) => {}
             None => drop(self.finished.remove(desired.id())),
         }
     }

@@ -19,7 +19,13 @@ fn cleaned_up(how: &str) -> Sim {
     sim.deploy("shop", [config_map("a", "1"), job("migrate", "tool:1")]);
     end(&mut sim, how);
     sim.advance(Duration::from_mins(1));
-    sim.server.remove(&id("Job", "migrate"));
+    // Kubernetes deletes it in the foreground: it is seen going before it is gone.
+    let object = id("Job", "migrate");
+    sim.server.edit(&object, &["metadata", "finalizers"], json!(["foregroundDeletion"]));
+    sim.settle();
+    sim.server.remove(&object);
+    sim.advance(Duration::from_secs(10));
+    sim.server.edit(&object, &["metadata", "finalizers"], json!([]));
     sim.advance(Duration::from_mins(10));
     sim
 }
@@ -84,4 +90,13 @@ fn a_job_that_was_cleaned_up_does_not_stand_in_the_way_of_pruning() {
     sim.settle();
     assert_eq!(sim.deletions(), ["ConfigMap/a"]);
     assert!(sim.is_ready("shop") && !runs(&sim));
+}
+
+#[test]
+fn it_does_not_run_again_with_a_commit_that_came_during_a_restart() {
+    let mut sim = cleaned_up("Complete");
+    sim.push("shop", [config_map("a", "2"), job("migrate", "tool:1")]);
+    sim.restart();
+    sim.advance(Duration::from_mins(1));
+    assert!(!runs(&sim) && sim.is_ready("shop"));
 }

@@ -27,10 +27,12 @@ use crate::{
 };
 
 impl Deployment {
-    /// Takes over what a former process found out about the same commit: it does not wait again for health.
+    /// Takes over what a former process found out about the same set: it does not wait again for health.
     pub(in crate::world) fn remember(&mut self, stored: &KargoAppStatus) {
+        self.finished = finished::from_status(&stored.finished);
+        self.forget_other_runs();
         let Some(current) = &stored.current else { return };
-        if current.revision.as_deref() != Some(self.rendered.revision()) {
+        if current.digest.as_deref() != Some(self.rendered.digest()) {
             return;
         }
         let healthy = condition(stored, ConditionType::Healthy);
@@ -40,8 +42,6 @@ impl Deployment {
             || drifted.is_some_and(|found| found.status == "True")
             || current.state == CurrentState::Succeeded
             || healthy.is_some_and(|found| found.status == "True");
-        self.finished = finished::from_status(&stored.finished);
-        self.forget_other_runs();
     }
 
     /// The verdict on the cluster.
