@@ -194,6 +194,8 @@ fn spawn(settings: &Settings, port: u16) -> Result<Child> {
         .args(["--installation", &settings.installation])
         .args(["--namespace", &settings.system_namespace])
         .args(["--listen", &format!("127.0.0.1:{port}")])
+        // The same after a restart, as the name of a pod is: it need not wait for its own lease to run out.
+        .args(["--identity", &format!("process-{port}")])
         .arg("--cache")
         .arg(&settings.cache)
         .arg("--kubeconfig")

@@ -76,6 +76,13 @@ pub struct KargoAppSpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub target_namespace: Option<String>,
 
+    /// The `ServiceAccount`, in the namespace of the `KargoApp`, that everything is done as: every write, every look
+    /// before it, and the Secret for git. It can do what RBAC allows it, and nothing else. Left out, it is the one
+    /// that the installation has for such apps, or Kargo itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
+    pub service_account_name: Option<String>,
+
     /// How the cluster is brought in line.
     #[serde(default)]
     pub sync: Sync,

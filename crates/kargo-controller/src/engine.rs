@@ -3,34 +3,36 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Instant,
 };
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use kargo_core::{
     finding::Finding,
-    object::GroupKind,
+    object::{AppKey, GroupKind},
     world::{
         World,
         event::{Command, Event, Now, SeenApp},
     },
 };
-use kargo_git::{Limits, Store};
+use kargo_git::Store;
 use tokio::{
-    net::TcpListener,
     sync::mpsc,
-    task::{JoinHandle, JoinSet},
+    task::{AbortHandle, JoinSet},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cluster::{CallError, Cluster, discovery, inventory, patiently, version},
+    cluster::{
+        CallError, Cluster, discovery,
+        identity::{Identities, Identity, NoIdentity},
+        inventory, patiently, version,
+    },
     commands::{apply::Apply, load::Loader, prune::Prune, unmark, write},
-    http::{self, Probes},
+    http::Probes,
+    lease::Term,
     metrics::Metrics,
     recorder::Recorder,
     settings::Settings,
@@ -41,45 +43,31 @@ use crate::{
 /// How many events may wait for the world; a full queue slows the watches down, and nothing else.
 const EVENTS: usize = 4096;
 
-/// How long commands that are under way may take after a stop was asked for.
-const STOP_GRACE: Duration = Duration::from_secs(4);
+/// What outlives a term.
+pub(crate) struct Shared {
+    pub settings: Arc<Settings>,
+    pub config: kube::Config,
+    pub store: Arc<Store>,
+    pub metrics: Metrics,
+    pub probes: Probes,
+}
 
-/// Runs the controller until `stop`.
-pub async fn run(
-    settings: Settings,
-    config: kube::Config,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let settings = Arc::new(settings);
-    let cluster = Cluster::new(config, &settings.installation, &settings.namespace)
-        .context("the connection to the cluster cannot be set up")?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} for health and metrics", settings.listen))?;
-    tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
+/// Works in one term, until it is dropped. It begins from lists: what a former term knew may be wrong.
+pub(crate) async fn run(shared: &Shared, term: &Term) -> anyhow::Result<()> {
+    let Shared { settings, config, store, metrics, probes } = shared;
+    let cluster =
+        Cluster::new(config.clone(), &settings.installation, &settings.namespace, term.clone())
+            .context("the connection to the cluster cannot be set up")?;
     let version = version::check(&cluster).await?;
     tracing::info!(kubernetes = version, installation = cluster.installation(), "connected");
     patiently(|| discovery::refresh(&cluster))
         .await
         .context("cannot read what the API server serves")?;
 
-    let metrics = Metrics::default();
-    let store =
-        Store::open_with(&settings.cache_folder, Limits::default(), settings.git_policy.clone())
-            .with_context(|| {
-                format!("the cache folder {} cannot be used", settings.cache_folder.display())
-            })?;
-    let store = Arc::new(store);
     let (events, queue) = mpsc::channel(EVENTS);
     let (recorder, notes) = Recorder::new(cluster.clone(), metrics.clone());
-    let ready = Arc::new(AtomicBool::new(false));
-
     let mut helpers = JoinSet::new();
     helpers.spawn(notes);
-    helpers.spawn(http::serve(
-        listener,
-        Probes { ready: Arc::clone(&ready), metrics: metrics.clone() },
-    ));
     helpers.spawn(watches::definitions::watch(cluster.clone(), events.clone()));
     let namespaces: Vec<Option<String>> = match settings.watch_namespaces.as_slice() {
         [] => vec![None],
@@ -92,33 +80,29 @@ pub async fn run(
     let kinds = patiently(|| known_kinds(&cluster))
         .await
         .context("cannot read which kinds this installation uses")?;
+    let sources = Sources::new(Arc::clone(store), cluster.clone(), events.clone(), metrics.clone());
+    let loader =
+        Loader::new(Arc::clone(store), cluster.clone(), Arc::clone(settings), metrics.clone());
     let mut engine = Engine {
         world: World::new(namespaces, kinds.iter().cloned()),
         started_at: Instant::now(),
-        sources: Sources::new(Arc::clone(&store), cluster.clone(), events.clone(), metrics.clone()),
-        loader: Arc::new(Loader::new(
-            store,
-            cluster.clone(),
-            Arc::clone(&settings),
-            metrics.clone(),
-        )),
+        identities: settings.identities.clone(),
+        accounts: BTreeMap::new(),
+        sources,
+        loader: Arc::new(loader),
         watched: BTreeMap::new(),
         tasks: JoinSet::new(),
+        watches: JoinSet::new(),
         cluster,
         events,
-        metrics,
+        metrics: metrics.clone(),
         recorder,
-        ready,
+        probes: probes.clone(),
     };
     for group_kind in kinds {
         engine.watch(group_kind);
     }
-    engine.serve(queue, &stop).await;
-    tracing::info!("stopping");
-    let _ = tokio::time::timeout(STOP_GRACE, async {
-        while engine.tasks.join_next().await.is_some() {}
-    })
-    .await;
+    engine.serve(queue).await;
     Ok(())
 }
 
@@ -135,36 +119,45 @@ async fn known_kinds(cluster: &Cluster) -> Result<BTreeSet<GroupKind>, CallError
 struct Engine {
     world: World,
     started_at: Instant,
+    identities: Identities,
+    /// The `ServiceAccount` that each app names.
+    accounts: BTreeMap<AppKey, Option<String>>,
     cluster: Cluster,
     events: mpsc::Sender<Event>,
     metrics: Metrics,
     recorder: Recorder,
     sources: Sources,
     loader: Arc<Loader>,
-    watched: BTreeMap<GroupKind, JoinHandle<()>>,
+    watched: BTreeMap<GroupKind, AbortHandle>,
     tasks: JoinSet<()>,
-    ready: Arc<AtomicBool>,
+    watches: JoinSet<()>,
+    probes: Probes,
 }
 
 impl Engine {
-    async fn serve(&mut self, mut queue: mpsc::Receiver<Event>, stop: &CancellationToken) {
+    async fn serve(&mut self, mut queue: mpsc::Receiver<Event>) {
         loop {
             let wake = self.world.next_wake().map(|at| self.started_at + at);
             let event = tokio::select! {
-                () = stop.cancelled() => return,
                 event = queue.recv() => match event {
                     Some(event) => event,
                     None => return,
                 },
                 () = sleep_until(wake) => Event::Tick,
                 Some(_) = self.tasks.join_next() => continue,
+                Some(_) = self.watches.join_next() => continue,
             };
             self.notice(&event);
+            let gone = if let Event::AppGone(key) = &event { Some(key.clone()) } else { None };
             let now = Now { monotonic: self.started_at.elapsed(), wall: jiff::Timestamp::now() };
             for command in self.world.handle(event, now) {
                 self.carry_out(command);
             }
-            self.ready.store(self.world.is_started(), Ordering::Relaxed);
+            // Only now: what the app leaves behind was still dealt with as itself.
+            if let Some(key) = gone {
+                self.accounts.remove(&key);
+            }
+            self.probes.seen_everything(self.world.is_started());
             self.metrics.apps(self.world.apps());
         }
     }
@@ -172,7 +165,11 @@ impl Engine {
     /// What the shell itself wants to know of an event.
     fn notice(&mut self, event: &Event) {
         match event {
-            Event::AppsListed(_, apps) => apps.iter().for_each(|app| self.know(app)),
+            Event::AppsListed(_, apps) => {
+                for app in apps {
+                    self.know(app);
+                }
+            }
             Event::AppSeen(app) => self.know(app),
             Event::AppGone(key) => {
                 self.recorder.forget(key);
@@ -182,18 +179,28 @@ impl Engine {
         }
     }
 
-    fn know(&self, app: &SeenApp) {
+    fn know(&mut self, app: &SeenApp) {
+        self.accounts.insert(app.key.clone(), app.app.spec.service_account_name.clone());
         self.recorder.know(&app.key, app.app.metadata.uid.as_deref().unwrap_or_default());
+    }
+
+    /// As whom everything for this app is done.
+    fn identity(&self, app: &AppKey) -> Result<Identity, NoIdentity> {
+        self.identities.of(app, self.accounts.get(app).and_then(Option::as_deref))
     }
 
     fn carry_out(&mut self, command: Command) {
         let events = self.events.clone();
         match command {
-            Command::Subscribe(app, subscription) => self.sources.subscribe(app, subscription),
+            Command::Subscribe(app, subscription) => {
+                let identity = self.identity(&app);
+                self.sources.subscribe(app, subscription, identity);
+            }
             Command::Unsubscribe(app) => self.sources.unsubscribe(&app),
             Command::Refresh(app) => self.sources.refresh(&app),
             Command::Load { app, request, previous } => {
-                self.tasks.spawn(Arc::clone(&self.loader).load(app, request, previous, events));
+                let (loader, identity) = (Arc::clone(&self.loader), self.identity(&app));
+                self.tasks.spawn(loader.load(app, identity, request, previous, events));
             }
             Command::Track(group_kind) => self.track(group_kind),
             Command::Discover => {
@@ -217,9 +224,11 @@ impl Engine {
                     app: app.clone(),
                     run,
                 };
+                let identity = self.identity(&app);
                 self.tasks.spawn(async move {
                     // Whatever goes wrong in there, the world is told that it ended.
-                    if tokio::spawn(apply.run(objects, namespaces)).await.is_err() {
+                    let applied = apply.run(identity, objects, namespaces);
+                    if AssertUnwindSafe(applied).catch_unwind().await.is_err() {
                         let _ = events.send(Event::ApplyEnded { app, run }).await;
                     }
                 });
@@ -227,11 +236,13 @@ impl Engine {
             Command::Prune { permit, candidates } => {
                 let (cluster, metrics, recorder) =
                     (self.cluster.clone(), self.metrics.clone(), self.recorder.clone());
-                self.tasks
-                    .spawn(Prune { cluster, metrics, recorder, events }.run(permit, candidates));
+                let identity = self.identity(permit.app());
+                let prune = Prune { cluster, metrics, recorder, events };
+                self.tasks.spawn(prune.run(identity, permit, candidates));
             }
             Command::Unmark { app, id, uid } => {
-                self.tasks.spawn(unmark::run(self.cluster.clone(), app, id, uid));
+                let identity = self.identity(&app);
+                self.tasks.spawn(unmark::run(self.cluster.clone(), identity, app, id, uid));
             }
             Command::WriteStatus { app, uid, status } => {
                 self.metrics.status_write();
@@ -251,7 +262,7 @@ impl Engine {
             old.abort();
         }
         let watched = group_kind.clone();
-        let task = tokio::spawn(async move {
+        let task = self.watches.spawn(async move {
             if let Err(error) =
                 inventory::add(&cluster, &BTreeSet::from([group_kind.clone()])).await
             {
@@ -270,7 +281,8 @@ impl Engine {
     fn watch(&mut self, group_kind: GroupKind) {
         let watch =
             watches::objects::watch(self.cluster.clone(), group_kind.clone(), self.events.clone());
-        self.watched.insert(group_kind, tokio::spawn(watch));
+        let task = self.watches.spawn(watch);
+        self.watched.insert(group_kind, task);
     }
 }
 

@@ -3,7 +3,9 @@
 //! Nothing is decided here; every decision is made by [`kargo_core::world::World`].
 //!
 //! - [`settings`]: what an installation decides, checked.
+//! - [`process`]: from start to stop: probes, the lease, one engine for each term of it.
 //! - [`engine`]: the loop: event in, commands out. A good place to start.
+//! - [`lease`]: at most one process of an installation writes.
 //! - [`cluster`]: a cluster as a value: clients with a deadline on every call, what it serves, the record of
 //!   the kinds that this installation has used.
 //! - `watches`: `KargoApps`, managed objects, custom resource definitions; each event is reduced at once.
@@ -15,11 +17,13 @@ pub mod cluster;
 mod commands;
 pub mod engine;
 mod http;
+pub mod lease;
 pub mod metrics;
+pub mod process;
 mod recorder;
 pub mod settings;
 mod source;
 mod watches;
 
-pub use engine::run;
+pub use process::run;
 pub use settings::Settings;

@@ -23,6 +23,7 @@ struct GitLabels {
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    leader: Gauge,
     apps: Gauge,
     git_requests: Family<GitLabels, Counter>,
     renders: Family<ResultLabel, Counter>,
@@ -37,6 +38,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("kargo");
         let metrics = Self {
             registry: Arc::default(),
+            leader: Gauge::default(),
             apps: Gauge::default(),
             git_requests: Family::default(),
             renders: Family::default(),
@@ -45,6 +47,11 @@ impl Default for Metrics {
             status_writes: Counter::default(),
             events_dropped: Counter::default(),
         };
+        registry.register(
+            "leader",
+            "1 while this process holds the lease and so is the one that writes, else 0",
+            metrics.leader.clone(),
+        );
         registry.register("apps", "KargoApps that this process serves", metrics.apps.clone());
         registry.register(
             "git_requests",
@@ -87,6 +94,10 @@ impl Metrics {
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+
+    pub(crate) fn leader(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     pub(crate) fn apps(&self, count: usize) {

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::{cluster::identity::Identities, lease::Timing};
+
 /// The settings of one controller process.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -20,6 +22,22 @@ pub struct Settings {
     pub git_policy: kargo_git::Policy,
     /// The folder of the git caches.
     pub cache_folder: PathBuf,
+    /// As whom apps are deployed.
+    pub identities: Identities,
+    /// How at most one process of the installation writes.
+    pub lease: Lease,
+}
+
+/// The part of this process in the installation's Lease.
+#[derive(Debug, Clone)]
+pub struct Lease {
+    /// Whether there is one. Without it, somebody else has to see to it that no two processes run.
+    pub is_used: bool,
+    /// No two processes that are alive may have the same. One that starts under the identity of the holder takes
+    /// the lease at once: that is a container that was restarted.
+    pub identity: String,
+    /// How long everything about it may take.
+    pub timing: Timing,
 }
 
 /// Where namespaced objects go if the `KargoApp` has no `targetNamespace`.

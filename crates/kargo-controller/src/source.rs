@@ -17,7 +17,14 @@ use kargo_git::{Access, Cause, Reference, Remote, Store, Url};
 use kube::core::{Request, params::GetParams};
 use tokio::sync::{Notify, mpsc};
 
-use crate::{cluster::Cluster, metrics::Metrics};
+use crate::{
+    cluster::{
+        Cluster,
+        acting::Nobody,
+        identity::{Identity, NoIdentity},
+    },
+    metrics::Metrics,
+};
 
 /// A remote that fails this often in a row is asked less and less often.
 const PATIENCE: u32 = 3;
@@ -38,6 +45,8 @@ struct Target {
 pub(crate) struct SecretName {
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// As whom it is read: two apps of one namespace may not have the same rights.
+    pub(crate) identity: Identity,
 }
 
 /// Everything that is polled, and for whom.
@@ -83,12 +92,25 @@ impl Sources {
     }
 
     /// Follows a branch for an app, instead of what it followed before.
-    pub(crate) fn subscribe(&mut self, app: AppKey, subscription: Subscription) {
+    pub(crate) fn subscribe(
+        &mut self,
+        app: AppKey,
+        subscription: Subscription,
+        identity: Result<Identity, NoIdentity>,
+    ) {
+        let identity = match identity {
+            Ok(identity) => identity,
+            Err(error) => return self.refuse(app, subscription, &error),
+        };
         let secret = subscription.secret.clone();
         let target = Target {
             repo_url: subscription.repo_url.clone(),
             branch: subscription.branch.clone(),
-            secret: secret.map(|name| SecretName { namespace: app.namespace.clone(), name }),
+            secret: secret.map(|name| SecretName {
+                namespace: app.namespace.clone(),
+                name,
+                identity,
+            }),
         };
         if self.followed.get(&app).is_some_and(|before| *before != target) {
             self.unsubscribe(&app);
@@ -120,6 +142,14 @@ impl Sources {
         self.pollers.insert(target, Poller { subscribers, wake, task: tokio::spawn(poll.run()) });
     }
 
+    /// Follows nothing for an app that may act as nobody, and says so.
+    fn refuse(&mut self, app: AppKey, subscription: Subscription, error: &NoIdentity) {
+        self.unsubscribe(&app);
+        let events = self.events.clone();
+        let tip = Err(nobody(&Nobody::from(error.clone())));
+        tokio::spawn(async move { events.send(Event::TipSeen { app, subscription, tip }).await });
+    }
+
     /// Follows nothing for this app any more.
     pub(crate) fn unsubscribe(&mut self, app: &AppKey) {
         let Some(target) = self.followed.remove(app) else { return };
@@ -129,8 +159,8 @@ impl Sources {
             subscribers.apps.remove(app);
             subscribers.apps.is_empty()
         };
-        if unused && let Some(poller) = self.pollers.remove(&target) {
-            poller.task.abort();
+        if unused {
+            self.pollers.remove(&target);
         }
     }
 
@@ -140,6 +170,12 @@ impl Sources {
             lock(&poller.subscribers).untold.insert(app.clone());
             poller.wake.notify_one();
         }
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
@@ -220,14 +256,17 @@ pub(crate) async fn remote(
 }
 
 async fn access(cluster: &Cluster, secret: &SecretName) -> Result<Access, Failure> {
-    let SecretName { namespace, name } = secret;
+    let SecretName { namespace, name, identity } = secret;
+    let acting = cluster.act_as(Ok(identity.clone())).await.map_err(|error| nobody(&error))?;
     let secrets = Request::new(format!("/api/v1/namespaces/{namespace}/secrets"));
     let request = secrets
         .get(name, &GetParams::default())
         .map_err(|_| unusable(format!("{name} is not the name of a Secret."), false))?;
-    let secret: Secret = cluster.read(request).await.map_err(|error| {
+    let secret: Secret = acting.read(request).await.map_err(|error| {
         let what = if error.is_not_found() {
             format!("Secret {name}, which spec.source.secretRef names, does not exist in namespace {namespace}. Create it, or correct the name.")
+        } else if let (Some(403), Identity::Account(account)) = (error.code(), identity) {
+            format!("ServiceAccount {account} may not read Secret {name}, which spec.source.secretRef names. Give it the right to get Secrets in namespace {namespace}.")
         } else {
             format!("Secret {name} in namespace {namespace} cannot be read: {error}.")
         };
@@ -237,6 +276,21 @@ async fn access(cluster: &Cluster, secret: &SecretName) -> Result<Access, Failur
         secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect();
     Access::from_secret(&data).map_err(|error| {
         unusable(format!("Secret {name} in namespace {namespace} cannot be used: {error}"), false)
+    })
+}
+
+/// An app that may act as nobody, in the words of a failure.
+pub(crate) fn nobody(error: &Nobody) -> Failure {
+    unusable(
+        format!("{}. {}.", capitalised(&error.to_string()), error.help()),
+        error.is_transient(),
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
     })
 }
 

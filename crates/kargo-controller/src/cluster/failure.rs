@@ -5,7 +5,12 @@ use kargo_core::{
 };
 use kube::core::Status;
 
-use super::CallError;
+use super::{
+    CallError,
+    refusal::{Refusal, classify},
+};
+
+mod words;
 
 /// Foreign text in a message is cut here.
 const LONGEST_QUOTE: usize = 500;
@@ -25,43 +30,108 @@ pub fn of_delete(error: &CallError, id: &ObjectId) -> ApplyFailure {
 fn explain(error: &CallError, id: &ObjectId, done: &str) -> ApplyFailure {
     let (what, help, transient) = match error {
         CallError::Refused(status) => refusal(status, id),
-        CallError::TimedOut | CallError::Unreachable => {
-            (error.to_string(), "It is tried again".to_owned(), true)
-        }
+        CallError::TimedOut
+        | CallError::Throttled
+        | CallError::NotHolding
+        | CallError::Unreachable => (error.to_string(), AGAIN.to_owned(), true),
     };
     let finding =
         Finding::error(format!("{} could not be {done}: {what}", id.short())).about(id).help(help);
     ApplyFailure { finding, transient }
 }
 
+const AGAIN: &str = "It is tried again";
+
+/// What happened, what to do, and whether it may go away by itself soon.
 fn refusal(status: &Status, id: &ObjectId) -> (String, String, bool) {
-    let said = said(status, id);
-    let text = status.message.as_str();
-    match status.code {
-        404 if text.starts_with("namespaces ") => {
+    let said = || said(status, id);
+    let (what, help, transient) = match classify(status) {
+        Refusal::NamespaceMissing => {
             let namespace = id.namespace.as_deref().unwrap_or_default();
-            (format!("namespace {namespace} does not exist"), "Create it, or set spec.sync.createNamespace to true".to_owned(), true)
+            return (
+                format!("namespace {namespace} does not exist"),
+                "Create it, or set spec.sync.createNamespace to true".to_owned(),
+                true,
+            );
         }
-        404 => ("the API server does not serve this kind".to_owned(), "It is tried again when the kind is served".to_owned(), true),
-        409 => ("somebody else changed or recreated it at the same time".to_owned(), "It is tried again".to_owned(), true),
-        422 if text.contains("metadata.uid") => {
-            ("somebody else recreated it at the same time".to_owned(), "It is tried again".to_owned(), true)
+        Refusal::Forbidden(denied) => {
+            return (words::denied(&denied), words::allow(&denied), false);
         }
-        _ if text.contains("field not declared in schema") => {
-            (said, "Remove the field, or correct its name or its indentation".to_owned(), false)
+        Refusal::Impersonation(account) => {
+            return (
+                format!("Kargo may not act as ServiceAccount {account}"),
+                "Name one that it may act as, or let it: rbac.serviceAccountNames of the chart lists them".to_owned(),
+                false,
+            );
         }
-        422 if text.contains("field is immutable") || text.contains("are forbidden") || text.contains("may not be changed") => {
-            (said, "This field cannot be changed once the object exists; delete the object by hand to have it made anew, or take the change back".to_owned(), false)
+        Refusal::AdmissionDenied(Some(name)) => {
+            return (
+                format!("{name} denied it: {}", said()),
+                "Change the manifest, or ask whoever runs that admission webhook or policy"
+                    .to_owned(),
+                false,
+            );
         }
-        403 if text.contains("exceeded quota") => (said, "Lower the requests, or ask for a larger quota".to_owned(), true),
-        403 if text.contains("being terminated") => (said, "It is tried again when the namespace is gone".to_owned(), true),
-        403 if text.contains("violates PodSecurity") => {
-            (said, "Change the security settings of the pod, or the policy of the namespace".to_owned(), false)
+        Refusal::WebhookUnreachable(Some(name)) => {
+            return (
+                format!("admission webhook {name} could not be asked"),
+                "Mend the webhook, or ask whoever runs it; it is tried again".to_owned(),
+                true,
+            );
         }
-        403 => (said, "Give Kargo's ServiceAccount this permission, or take the object out of the repository".to_owned(), false),
-        429 | 500..=599 => (said, "It is tried again".to_owned(), true),
-        _ => (said, "Correct the manifest".to_owned(), false),
-    }
+        Refusal::NotServed => (
+            "the API server does not serve this kind".to_owned(),
+            "It is tried again when the kind is served",
+            true,
+        ),
+        Refusal::Conflict => {
+            ("somebody else changed or recreated it at the same time".to_owned(), AGAIN, true)
+        }
+        Refusal::Recreated => {
+            ("somebody else recreated it at the same time".to_owned(), AGAIN, true)
+        }
+        Refusal::UnknownField => {
+            (said(), "Remove the field, or correct its name or its indentation", false)
+        }
+        Refusal::Immutable => (
+            said(),
+            "This field cannot be changed once the object exists; delete the object by hand to have it made anew, or take the change back",
+            false,
+        ),
+        Refusal::Quota => (said(), "Lower the requests, or ask for a larger quota", true),
+        Refusal::Terminating => (said(), "It is tried again when the namespace is gone", true),
+        Refusal::PodSecurity => (
+            said(),
+            "Change the security settings of the pod, or the policy of the namespace",
+            false,
+        ),
+        Refusal::AdmissionDenied(None) => (
+            said(),
+            "Change the manifest, or ask whoever runs the admission policies of the cluster",
+            false,
+        ),
+        Refusal::Escalation => (
+            said(),
+            "Who grants rights must have them: take the rule out, or bind the missing rights to whoever deploys",
+            false,
+        ),
+        Refusal::Unauthenticated => (
+            "the API server does not accept Kargo's token".to_owned(),
+            "It is tried again; if it lasts, look at the ServiceAccount of Kargo",
+            true,
+        ),
+        Refusal::TooLarge => (
+            "it is larger than the API server stores".to_owned(),
+            "Split it, or move the content out of it: a ConfigMap or Secret holds 1 MiB",
+            false,
+        ),
+        Refusal::Throttled => {
+            ("the API server has too many requests to answer".to_owned(), AGAIN, true)
+        }
+        Refusal::WebhookUnreachable(None) | Refusal::Unavailable => (said(), AGAIN, true),
+        Refusal::Invalid => (said(), "Correct the manifest", false),
+    };
+    (what, help.to_owned(), transient)
 }
 
 /// The API server's own sentence, without the name of the object and without values of Secrets.
@@ -80,6 +150,9 @@ fn said(status: &Status, id: &ObjectId) -> String {
         };
     }
     let mut text = status.message.as_str();
+    for marker in [" denied the request: ", " denied request: "] {
+        text = text.split_once(marker).map_or(text, |(_, rest)| rest);
+    }
     for marker in [" is invalid: ", "): ", " is forbidden: "] {
         if let Some((before, rest)) = text.split_once(marker)
             && (before.contains(&id.name) || before.contains("typed patch object"))
@@ -142,6 +215,24 @@ mod tests {
     )]
     #[case(404, "namespaces \"a\" not found", "namespace a does not exist", true)]
     #[case(403, "pods \"web\" is forbidden: exceeded quota: q", "larger quota", true)]
+    #[case(
+        403,
+        "deployments.apps \"web\" is forbidden: User \"system:serviceaccount:a:deployer\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"a\"",
+        "ServiceAccount a/deployer may not patch deployments.apps in namespace a",
+        false
+    )]
+    #[case(
+        400,
+        "admission webhook \"deny.example.com\" denied the request: not on Fridays",
+        "deny.example.com denied it: not on Fridays",
+        false
+    )]
+    #[case(
+        413,
+        "Request entity too large: limit is 3145728",
+        "larger than the API server stores",
+        false
+    )]
     #[case(503, "the server is currently unable to handle the request", "tried again", true)]
     fn a_refusal_is_explained(
         #[case] code: u16,

@@ -1,8 +1,17 @@
-//! A cluster as a value: clients, what it serves, and one way to call it.
+//! A cluster as a value: what it serves, and the one way to call it.
+//!
+//! - `calls`: deadlines, answers, pauses that the API server asks for.
+//! - [`identity`], [`acting`]: as whom, for itself or for an app.
+//! - [`discovery`], [`inventory`], [`version`]: what is served, what was used, what is supported.
+//! - [`refusal`], [`failure`]: what a refusal is, and how it is told.
 
+pub mod acting;
+mod calls;
 pub mod discovery;
 pub mod failure;
+pub mod identity;
 pub mod inventory;
+pub mod refusal;
 pub mod version;
 
 use std::{
@@ -10,29 +19,32 @@ use std::{
     time::Duration,
 };
 
+use calls::Calls;
+use futures::{StreamExt as _, stream::BoxStream};
+use identity::Identity;
 use kargo_core::{
     kinds::{Kinds, ServedKind},
     object::{GroupKind, ObjectId},
 };
-use kube::core::Status;
+use kube::{
+    Api,
+    core::Status,
+    runtime::watcher::{self, watcher},
+};
 use serde::de::DeserializeOwned;
 
-/// How long a call that is not a watch may take. kube itself would wait for ever on a dead connection.
-const CALL_DEADLINE: Duration = Duration::from_secs(30);
+use crate::lease::{NotHolding, Term};
 
 /// How often a call of the start is tried: over about a minute, with growing pauses.
 const START_ATTEMPTS: u32 = 20;
 
-/// How many writes are under way at once.
-const WRITES_AT_ONCE: usize = 16;
-
 /// One cluster, and the installation that works on it.
 #[derive(Clone)]
 pub struct Cluster {
-    calls: kube::Client,
+    calls: Arc<Calls>,
     watches: kube::Client,
     kinds: Arc<RwLock<Arc<Kinds>>>,
-    writes: Arc<tokio::sync::Semaphore>,
+    term: Term,
     installation: Arc<str>,
     namespace: Arc<str>,
 }
@@ -45,8 +57,14 @@ pub enum CallError {
     #[error("the API server answered {} {}", .0.code, .0.reason)]
     Refused(Box<Status>),
     /// No answer within the deadline.
-    #[error("the API server did not answer within {} s", CALL_DEADLINE.as_secs())]
+    #[error("the API server did not answer in time")]
     TimedOut,
+    /// The API server has asked for a pause that is not over yet; nothing was sent.
+    #[error("the API server is overloaded and asked for a pause")]
+    Throttled,
+    /// Nothing was sent, or an answer was not waited for: this process may not write.
+    #[error("this process does not hold the lease")]
+    NotHolding,
     /// No connection, or the answer could not be read.
     #[error("the API server could not be reached")]
     Unreachable,
@@ -57,7 +75,7 @@ impl CallError {
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Refused(status) => Some(status.code),
-            Self::TimedOut | Self::Unreachable => None,
+            Self::TimedOut | Self::Throttled | Self::NotHolding | Self::Unreachable => None,
         }
     }
 
@@ -69,6 +87,12 @@ impl CallError {
     /// Whether the thing asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)
+    }
+}
+
+impl From<NotHolding> for CallError {
+    fn from(_: NotHolding) -> Self {
+        Self::NotHolding
     }
 }
 
@@ -90,21 +114,23 @@ where
 }
 
 impl Cluster {
-    /// A cluster from a client configuration. Retries are the world's business, not the client's.
+    /// A cluster from a client configuration, to be written to in one term of the lease. Retries are the world's
+    /// business, not the client's.
     pub fn new(
         mut config: kube::Config,
         installation: &str,
         namespace: &str,
+        term: Term,
     ) -> Result<Self, kube::Error> {
         config.default_retry = false;
         // Watches on connections of their own: a burst of writes would delay their events.
         let calls = kube::Client::try_from(config.clone())?;
         let watches = kube::Client::try_from(config)?;
         Ok(Self {
-            calls,
+            calls: Arc::new(Calls::new(calls)),
             watches,
             kinds: Arc::default(),
-            writes: Arc::new(tokio::sync::Semaphore::new(WRITES_AT_ONCE)),
+            term,
             installation: installation.into(),
             namespace: namespace.into(),
         })
@@ -120,9 +146,16 @@ impl Cluster {
         &self.namespace
     }
 
-    /// The client for watches.
-    pub fn watch_client(&self) -> kube::Client {
-        self.watches.clone()
+    /// Watches what `api` makes of a client. That client can do no more than this.
+    pub fn watch<K>(
+        &self,
+        api: impl FnOnce(kube::Client) -> Api<K>,
+        config: watcher::Config,
+    ) -> BoxStream<'static, watcher::Result<watcher::Event<K>>>
+    where
+        K: kube::Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    {
+        watcher(api(self.watches.clone()), config).boxed()
     }
 
     /// What the cluster serves, as of the last discovery.
@@ -134,30 +167,32 @@ impl Cluster {
         *self.kinds.write().expect("no holder of this lock can panic") = Arc::new(kinds);
     }
 
-    /// Reads something, within the deadline.
+    /// Reads something as Kargo itself, within a deadline.
     pub async fn read<T: DeserializeOwned>(
         &self,
         request: http::Request<Vec<u8>>,
     ) -> Result<T, CallError> {
-        match tokio::time::timeout(CALL_DEADLINE, self.calls.request::<T>(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(kube::Error::Api(status))) => Err(CallError::Refused(status)),
-            Ok(Err(error)) => {
-                // The variant only: texts of this error repeat bodies.
-                tracing::debug!(kind = ?std::mem::discriminant(&error), "a call failed");
-                Err(CallError::Unreachable)
-            }
-            Err(_) => Err(CallError::TimedOut),
-        }
+        self.calls.read(request, &Identity::Controller).await
     }
 
-    /// Writes something: as [`Cluster::read`], with a bound on how many are under way at once.
+    /// Writes something as Kargo itself. What belongs to an app is written through [`acting::Acting`].
     pub async fn write<T: DeserializeOwned>(
         &self,
         request: http::Request<Vec<u8>>,
     ) -> Result<T, CallError> {
-        let _place = self.writes.acquire().await.map_err(|_| CallError::Unreachable)?;
-        self.read(request).await
+        self.write_as(request, &Identity::Controller).await
+    }
+
+    /// The one way to a write: in its turn, after the pause that the API server may have asked for, and with the
+    /// permit that only the holder of the lease gets.
+    async fn write_as<T: DeserializeOwned>(
+        &self,
+        request: http::Request<Vec<u8>>,
+        identity: &Identity,
+    ) -> Result<T, CallError> {
+        let turn = self.term.turn().await?;
+        self.calls.wait().await?;
+        self.calls.write(request, identity, turn.permit()?).await
     }
 
     /// The URL path of the collection that an object of this kind belongs to; `None` if the kind is not served.

@@ -17,7 +17,10 @@ use kargo_git::{ObjectId, Snapshot, Store};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
-    cluster::Cluster,
+    cluster::{
+        Cluster,
+        identity::{Identity, NoIdentity},
+    },
     metrics::Metrics,
     settings::{DefaultTargetNamespace, Settings},
     source::{self, SecretName},
@@ -67,11 +70,12 @@ impl Loader {
     pub(crate) async fn load(
         self: Arc<Self>,
         app: AppKey,
+        identity: Result<Identity, NoIdentity>,
         request: LoadRequest,
         previous: Option<Arc<Rendered>>,
         events: mpsc::Sender<Event>,
     ) {
-        let result = self.try_load(&app, &request, previous).await;
+        let result = self.try_load(&app, identity, &request, previous).await;
         self.metrics.render(result.is_ok());
         let _ = events.send(Event::Loaded { app, request, result }).await;
     }
@@ -84,13 +88,16 @@ impl Loader {
     async fn try_load(
         self: &Arc<Self>,
         app: &AppKey,
+        identity: Result<Identity, NoIdentity>,
         request: &LoadRequest,
         previous: Option<Arc<Rendered>>,
     ) -> Result<Arc<Rendered>, Failure> {
-        let secret = request
-            .secret
-            .clone()
-            .map(|name| SecretName { namespace: app.namespace.clone(), name });
+        let identity = identity.map_err(|error| source::nobody(&error.into()))?;
+        let secret = request.secret.clone().map(|name| SecretName {
+            namespace: app.namespace.clone(),
+            name,
+            identity,
+        });
         let remote = source::remote(&self.cluster, &request.repo_url, secret.as_ref()).await?;
         let commit =
             request.commit.parse().map_err(|_| internal("the commit id cannot be read"))?;

@@ -15,7 +15,12 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::{
-    cluster::{CallError, Cluster, failure},
+    cluster::{
+        CallError, Cluster,
+        acting::Acting,
+        failure,
+        identity::{Identity, NoIdentity},
+    },
     metrics::Metrics,
     recorder::Recorder,
 };
@@ -33,10 +38,22 @@ pub(crate) struct Prune {
 
 impl Prune {
     /// Deletes the candidates that the permit covers.
-    pub(crate) async fn run(self, permit: PrunePermit, candidates: Vec<Candidate>) {
+    pub(crate) async fn run(
+        self,
+        identity: Result<Identity, NoIdentity>,
+        permit: PrunePermit,
+        candidates: Vec<Candidate>,
+    ) {
+        let cluster = self.cluster.act_as(identity).await;
         let mut outcomes = Vec::with_capacity(candidates.len());
         for candidate in candidates.into_iter().filter(|candidate| permit.covers(&candidate.id)) {
-            let result = self.delete(&permit, &candidate).await;
+            let result = match &cluster {
+                Ok(cluster) => delete(cluster, &permit, &candidate).await,
+                Err(nobody) => Err(ApplyFailure {
+                    finding: nobody.finding(&candidate.id, "deleted"),
+                    transient: nobody.is_transient(),
+                }),
+            };
             self.metrics.prune(result.is_ok());
             match &result {
                 Ok(Gone::Deleted) => {
@@ -60,61 +77,59 @@ impl Prune {
         }
         let _ = self.events.send(Event::Pruned { app: permit.app().clone(), outcomes }).await;
     }
+}
 
-    async fn delete(
-        &self,
-        permit: &PrunePermit,
-        candidate: &Candidate,
-    ) -> Result<Gone, ApplyFailure> {
-        for attempt in 1.. {
-            match self.try_delete(permit, candidate).await {
-                Err(CallError::Refused(status)) if status.code == 409 && attempt < ATTEMPTS => {}
-                // Without a name, it is the kind that was not found; then nothing is known of the object.
-                Err(CallError::Refused(status)) if names_an_object(&status) => {
-                    return Ok(Gone::NotThere);
-                }
-                answer => return answer.map_err(|error| failure::of_delete(&error, &candidate.id)),
+async fn delete(
+    cluster: &Acting,
+    permit: &PrunePermit,
+    candidate: &Candidate,
+) -> Result<Gone, ApplyFailure> {
+    for attempt in 1.. {
+        match try_delete(cluster, permit, candidate).await {
+            Err(CallError::Refused(status)) if status.code == 409 && attempt < ATTEMPTS => {}
+            // Without a name, it is the kind that was not found; then nothing is known of the object.
+            Err(CallError::Refused(status)) if names_an_object(&status) => {
+                return Ok(Gone::NotThere);
             }
+            answer => return answer.map_err(|error| failure::of_delete(&error, &candidate.id)),
         }
-        Ok(Gone::NotThere)
     }
+    Ok(Gone::NotThere)
+}
 
-    async fn try_delete(
-        &self,
-        permit: &PrunePermit,
-        candidate: &Candidate,
-    ) -> Result<Gone, CallError> {
-        let id = &candidate.id;
-        // A kind that is not served right now is unknown, and unknown is not gone.
-        let collection =
-            Request::new(self.cluster.collection_of(id).ok_or(CallError::Unreachable)?);
-        let look =
-            collection.get(&id.name, &GetParams::default()).map_err(|_| CallError::Unreachable)?;
-        let object: Value = self.cluster.read(look).await?;
-        let live = Live::observe(&object, self.cluster.installation());
-        let Some(live) = live.filter(|live| {
-            live.uid == candidate.uid && live.mark == Mark::Ours(permit.app().clone())
-        }) else {
-            tracing::warn!(object = %id, "left alone: it does not carry the marks of this app any more");
-            return Ok(Gone::NotThere);
-        };
-        if live.deleting || !permit.covers(id) {
-            return Ok(Gone::NotThere);
-        }
-        // In the background: what the object owns goes too, and nobody waits for it.
-        let parameters = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Background),
-            preconditions: Some(Preconditions {
-                uid: Some(live.uid),
-                resource_version: Some(live.resource_version.to_string()),
-            }),
-            ..DeleteParams::default()
-        };
-        let delete =
-            collection.delete(&id.name, &parameters).map_err(|_| CallError::Unreachable)?;
-        self.cluster.write::<Value>(delete).await?;
-        Ok(Gone::Deleted)
+async fn try_delete(
+    cluster: &Acting,
+    permit: &PrunePermit,
+    candidate: &Candidate,
+) -> Result<Gone, CallError> {
+    let id = &candidate.id;
+    // A kind that is not served right now is unknown, and unknown is not gone.
+    let collection = Request::new(cluster.collection_of(id).ok_or(CallError::Unreachable)?);
+    let look =
+        collection.get(&id.name, &GetParams::default()).map_err(|_| CallError::Unreachable)?;
+    let object: Value = cluster.read(look).await?;
+    let live = Live::observe(&object, cluster.installation());
+    let Some(live) = live
+        .filter(|live| live.uid == candidate.uid && live.mark == Mark::Ours(permit.app().clone()))
+    else {
+        tracing::warn!(object = %id, "left alone: it does not carry the marks of this app any more");
+        return Ok(Gone::NotThere);
+    };
+    if live.deleting || !permit.covers(id) {
+        return Ok(Gone::NotThere);
     }
+    // In the background: what the object owns goes too, and nobody waits for it.
+    let parameters = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Background),
+        preconditions: Some(Preconditions {
+            uid: Some(live.uid),
+            resource_version: Some(live.resource_version.to_string()),
+        }),
+        ..DeleteParams::default()
+    };
+    let delete = collection.delete(&id.name, &parameters).map_err(|_| CallError::Unreachable)?;
+    cluster.write::<Value>(delete).await?;
+    Ok(Gone::Deleted)
 }
 
 /// Whether it is this object that does not exist.

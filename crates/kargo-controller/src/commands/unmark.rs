@@ -10,11 +10,28 @@ use kube::core::{
 use serde_json::{Value, json};
 
 use super::write;
-use crate::cluster::{CallError, Cluster};
+use crate::cluster::{
+    CallError, Cluster,
+    acting::Acting,
+    identity::{Identity, NoIdentity},
+};
 
 /// Carries out [`kargo_core::world::event::Command::Unmark`].
-pub(crate) async fn run(cluster: Cluster, app: AppKey, id: ObjectId, uid: String) {
-    match try_unmark(&cluster, &app, &id, &uid).await {
+pub(crate) async fn run(
+    cluster: Cluster,
+    identity: Result<Identity, NoIdentity>,
+    app: AppKey,
+    id: ObjectId,
+    uid: String,
+) {
+    let acting = match cluster.act_as(identity).await {
+        Ok(acting) => acting,
+        Err(nobody) => {
+            tracing::warn!(%app, object = %id, error = %nobody, "the marks stay: there is nobody to take them off as");
+            return;
+        }
+    };
+    match try_unmark(&cluster, &acting, &app, &id, &uid).await {
         Ok(true) => {
             tracing::info!(%app, object = %id, "the marks were taken off; nobody manages it any more");
         }
@@ -29,6 +46,7 @@ pub(crate) async fn run(cluster: Cluster, app: AppKey, id: ObjectId, uid: String
 /// False if the app exists after all: a list can be wrong, and names are used again.
 async fn try_unmark(
     cluster: &Cluster,
+    acting: &Acting,
     app: &AppKey,
     id: &ObjectId,
     uid: &str,
@@ -53,5 +71,5 @@ async fn try_unmark(
     let request = collection
         .patch(&id.name, &PatchParams::default(), &Patch::Merge(marks))
         .map_err(|_| CallError::Unreachable)?;
-    cluster.write::<Value>(request).await.map(|_| true)
+    acting.write::<Value>(request).await.map(|_| true)
 }

@@ -3,11 +3,7 @@
 use futures::TryStreamExt;
 use kargo_api::KargoApp;
 use kargo_core::world::event::{Event, SeenApp};
-use kube::{
-    Api,
-    core::DeserializeGuard,
-    runtime::watcher::{self, watcher},
-};
+use kube::{Api, core::DeserializeGuard, runtime::watcher};
 use tokio::sync::mpsc;
 
 use super::{config, delay, describe};
@@ -22,13 +18,13 @@ pub(crate) async fn watch(
     namespace: Option<String>,
     events: mpsc::Sender<Event>,
 ) {
-    let api: Api<DeserializeGuard<KargoApp>> = match &namespace {
-        Some(namespace) => Api::namespaced(cluster.watch_client(), namespace),
-        None => Api::all(cluster.watch_client()),
+    let api = |client| match &namespace {
+        Some(namespace) => Api::<DeserializeGuard<KargoApp>>::namespaced(client, namespace),
+        None => Api::all(client),
     };
     let mut failures = 0;
     loop {
-        let mut stream = Box::pin(watcher(api.clone(), config().timeout(WATCH_SECONDS)));
+        let mut stream = Box::pin(cluster.watch(api, config().timeout(WATCH_SECONDS)));
         let mut listed = Vec::new();
         loop {
             let event = match stream.try_next().await {

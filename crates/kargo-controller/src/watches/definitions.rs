@@ -8,11 +8,7 @@ use k8s_openapi::{
     kube_aggregator::pkg::apis::apiregistration::v1::APIService,
 };
 use kargo_core::world::event::Event;
-use kube::{
-    Api,
-    core::PartialObjectMeta,
-    runtime::{WatchStreamExt, watcher},
-};
+use kube::{Api, core::PartialObjectMeta, runtime::WatchStreamExt};
 use tokio::sync::mpsc;
 
 use super::config;
@@ -26,12 +22,12 @@ const ATTEMPTS: u32 = 20;
 
 /// Reads discovery again whenever a definition changes, for ever.
 pub(crate) async fn watch(cluster: Cluster, events: mpsc::Sender<Event>) {
-    let definitions: Api<PartialObjectMeta<CustomResourceDefinition>> =
-        Api::all(cluster.watch_client());
-    let services: Api<PartialObjectMeta<APIService>> = Api::all(cluster.watch_client());
+    let definitions =
+        cluster.watch(Api::<PartialObjectMeta<CustomResourceDefinition>>::all, config());
+    let services = cluster.watch(Api::<PartialObjectMeta<APIService>>::all, config());
     let changes = stream::select(
-        watcher(definitions, config()).default_backoff().map(drop),
-        watcher(services, config()).default_backoff().map(drop),
+        definitions.default_backoff().map(drop),
+        services.default_backoff().map(drop),
     );
     let mut changes = Box::pin(changes.ready_chunks(256));
     while changes.next().await.is_some() {

@@ -10,7 +10,7 @@ use kube::{
     Api,
     api::{ApiResource, DynamicObject},
     core::PartialObjectMeta,
-    runtime::watcher::{self, watcher},
+    runtime::watcher,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -50,12 +50,11 @@ pub(crate) async fn watch(cluster: Cluster, group_kind: GroupKind, events: mpsc:
             events: &events,
         };
         let ended = if health::has_health_rule(&group_kind) {
-            let api: Api<DynamicObject> = Api::all_with(cluster.watch_client(), &resource);
-            watch.follow(watcher(api, config), &mut failures).await
+            let api = |client| Api::<DynamicObject>::all_with(client, &resource);
+            watch.follow(cluster.watch(api, config), &mut failures).await
         } else {
-            let api: Api<PartialObjectMeta<DynamicObject>> =
-                Api::all_with(cluster.watch_client(), &resource);
-            watch.follow(watcher(api, config), &mut failures).await
+            let api = |client| Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &resource);
+            watch.follow(cluster.watch(api, config), &mut failures).await
         };
         if ended.is_none() {
             return;

@@ -242,6 +242,7 @@ impl App {
         Subscription {
             repo_url: self.spec.source.repo_url.clone(),
             secret: self.secret(),
+            service_account: self.spec.service_account_name.clone(),
             branch: self.spec.source.branch.clone(),
             interval: self.spec.source.interval.duration(),
         }
@@ -257,6 +258,7 @@ impl App {
         LoadRequest {
             repo_url: self.spec.source.repo_url.clone(),
             secret: self.secret(),
+            service_account: self.spec.service_account_name.clone(),
             commit,
             path: self.spec.source.path.clone(),
             target_namespace: self.spec.target_namespace.clone(),

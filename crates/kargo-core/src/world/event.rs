@@ -70,6 +70,8 @@ pub struct LoadRequest {
     pub repo_url: String,
     /// The name of the Secret with what the repository asks for.
     pub secret: Option<String>,
+    /// The `ServiceAccount` that the app names. Another one may not read that Secret.
+    pub service_account: Option<String>,
     /// The commit.
     pub commit: String,
     /// The folder.
@@ -87,6 +89,8 @@ pub struct Subscription {
     pub repo_url: String,
     /// The name of the Secret with what the repository asks for.
     pub secret: Option<String>,
+    /// The `ServiceAccount` that the app names. Another one may not read that Secret.
+    pub service_account: Option<String>,
     /// The branch.
     pub branch: String,
     /// Time between two requests.

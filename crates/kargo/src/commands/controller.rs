@@ -1,10 +1,19 @@
 //! `kargo controller`: arguments, logs, signals; the rest is in the room `kargo-controller`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use kargo_controller::settings::{DefaultTargetNamespace, Settings};
+use kargo_controller::{
+    cluster::identity::{Identities, ServiceAccount},
+    lease::Timing,
+    settings::{DefaultTargetNamespace, Lease, Settings},
+};
 use kargo_git::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -51,6 +60,29 @@ pub(crate) struct Arguments {
     /// The folder of the git caches. It may be empty at every start.
     #[arg(long, env = "KARGO_CACHE", default_value = "/var/cache/kargo")]
     cache: PathBuf,
+
+    /// Deploy `KargoApps` without a serviceAccountName as the `ServiceAccount` of this name in their own namespace,
+    /// and not as Kargo itself.
+    #[arg(long, env = "KARGO_DEFAULT_SERVICE_ACCOUNT", value_parser = account_name)]
+    default_service_account: Option<String>,
+
+    /// Deploy no `KargoApp` as Kargo itself: whatever is outside of its namespace, or of none, it can touch only if
+    /// its `ServiceAccount` may. Without one it is refused.
+    #[arg(long, env = "KARGO_NO_CROSS_NAMESPACE")]
+    no_cross_namespace: bool,
+
+    /// The name of this process among those of the installation, such as that of its pod. No two that run at the
+    /// same time may have the same. Without it, it is made up.
+    #[arg(long, env = "KARGO_IDENTITY", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    identity: Option<String>,
+
+    /// Write without holding the Lease. Only where nothing else can start a second process.
+    #[arg(long, env = "KARGO_NO_LEASE")]
+    no_lease: bool,
+
+    /// After so many seconds without a sign of life of the process that writes, another one may take over.
+    #[arg(long, env = "KARGO_LEASE_SECONDS", default_value = "30")]
+    lease_seconds: u64,
 
     /// The kubeconfig to use outside of a cluster.
     #[arg(long, env = "KUBECONFIG")]
@@ -123,6 +155,16 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             ..Policy::default()
         },
         cache_folder: arguments.cache,
+        identities: Identities {
+            default_account: arguments.default_service_account,
+            account_required: arguments.no_cross_namespace,
+        },
+        lease: Lease {
+            is_used: !arguments.no_lease,
+            identity: arguments.identity.unwrap_or_else(made_up_identity),
+            timing: Timing::of(Duration::from_secs(arguments.lease_seconds))
+                .context("--lease-seconds cannot be used")?,
+        },
     };
     kargo_controller::run(settings, config, stop).await
 }
@@ -164,6 +206,19 @@ fn start_logs(format: LogFormat, filter: &str) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Unique without any help: the process, and a number that no other one has.
+fn made_up_identity() -> String {
+    let chance = RandomState::new().build_hasher().finish();
+    format!("kargo-{}-{chance:016x}", std::process::id())
+}
+
+fn account_name(text: &str) -> Result<String, String> {
+    match ServiceAccount::new("default", text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("must be the name of a ServiceAccount, without its namespace".to_owned()),
+    }
 }
 
 /// Names that become labels or namespaces.
