@@ -16,11 +16,14 @@
 //! - [`upgrade`]: objects written for versions that the cluster no longer serves.
 //! - [`namespaces`]: where objects go.
 //! - [`deletion`]: what remains of a deleted `KargoApp`.
+//! - [`accounts`]: as whom an app is deployed.
+//! - [`leases`]: two processes, of which one writes.
 //! - [`crashes`]: kill -9 at any moment and a restart converge.
 //! - [`schema`]: the API server refuses a `KargoApp` that cannot work.
 //! - [`reading`]: what people see with kubectl.
 //! - [`operation`]: health, metrics, a clean stop, and silence when nothing changes.
 
+mod accounts;
 mod broken;
 mod crashes;
 mod deletion;
@@ -28,6 +31,7 @@ mod drift;
 mod gate;
 mod held;
 mod jobs;
+mod leases;
 mod manifests;
 mod namespaces;
 mod operation;

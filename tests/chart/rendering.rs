@@ -69,6 +69,10 @@ fn the_binary_knows_every_flag_that_the_chart_gives_it() {
         "defaultTargetNamespace=app",
         "log.format=text",
         "installation=second",
+        "replicas=2",
+        "lease.seconds=60",
+        "defaultServiceAccount=deployer",
+        "noCrossNamespace=true",
     ];
     let binary = kargo_process::binary().expect("kargo can be built");
     for values in [&[][..], &values] {
@@ -89,10 +93,11 @@ fn the_binary_knows_every_flag_that_the_chart_gives_it() {
 }
 
 #[test]
-fn one_process_at_a_time_with_no_right_on_its_node() {
+fn a_new_pod_stands_by_before_the_old_one_goes_and_no_pod_has_a_right_on_its_node() {
     let deployment = the_deployment(&Helm::new().template(&[]).expect("it renders"));
     assert_eq!(deployment["spec"]["replicas"], 1);
-    assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate");
+    assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+    assert_eq!(deployment["spec"]["strategy"]["rollingUpdate"]["maxSurge"], 1);
     let pod = &deployment["spec"]["template"]["spec"];
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
@@ -100,6 +105,29 @@ fn one_process_at_a_time_with_no_right_on_its_node() {
     assert_eq!(context["readOnlyRootFilesystem"], true);
     assert_eq!(context["allowPrivilegeEscalation"], false);
     assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+}
+
+#[test]
+fn who_only_impersonates_demands_an_account() {
+    let flag = Value::from("--no-cross-namespace");
+    let has_flag = |values: &[&str]| {
+        let deployment = the_deployment(&Helm::new().template(values).expect("it renders"));
+        let arguments = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        arguments.as_array().expect("arguments").contains(&flag)
+    };
+    assert!(!has_flag(&[]));
+    assert!(has_flag(&["noCrossNamespace=true"]));
+    assert!(has_flag(&["rbac.profile=impersonateOnly"]));
+}
+
+#[test]
+fn a_disruption_budget_is_made_on_request() {
+    let has_budget = |values: &[&str]| {
+        let rendered = Helm::new().template(values).expect("it renders");
+        objects(&rendered).iter().any(|object| object["kind"] == "PodDisruptionBudget")
+    };
+    assert!(!has_budget(&[]));
+    assert!(has_budget(&["podDisruptionBudget.create=true", "replicas=2"]));
 }
 
 #[test]
@@ -111,7 +139,9 @@ fn values_that_do_not_exist_or_cannot_work_are_refused() {
         "log.format=xml",
         "installation=",
         "defaultTargetNamespace=elsewhere",
-        "replicas=2",
+        "replicas=two",
+        "lease.seconds=4",
+        "defaultServiceAccount=kube-system:admin",
     ] {
         assert!(helm.template(&[value]).is_err(), "{value} is accepted");
     }

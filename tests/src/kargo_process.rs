@@ -101,9 +101,7 @@ impl KargoProcess {
 
     /// Stops it (SIGTERM) and waits for its end. Returns how it ended and how long that took.
     pub async fn terminate(&mut self, deadline: Duration) -> Result<(ExitStatus, Duration)> {
-        let id = self.child.id().to_string();
-        // The shell has `kill` built in; not every machine has it as a program.
-        Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status()?;
+        self.signal("TERM")?;
         let start = Instant::now();
         while start.elapsed() < deadline {
             if let Some(status) = self.child.try_wait()? {
@@ -112,6 +110,16 @@ impl KargoProcess {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         bail!("the controller still runs {deadline:?} after SIGTERM")
+    }
+
+    /// Sends it a signal: `STOP` and `CONT` let it sleep for a while, as a node that is overloaded does.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let id = self.child.id().to_string();
+        // The shell has `kill` built in; not every machine has it as a program.
+        let script = "kill -s \"$1\" \"$2\"";
+        let status = Command::new("sh").args(["-c", script, "sh", name, &id]).status()?;
+        anyhow::ensure!(status.success(), "the signal {name} could not be sent");
+        Ok(())
     }
 
     /// Kills it, if it still runs, and starts it again with the same settings.

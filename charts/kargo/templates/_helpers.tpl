@@ -45,3 +45,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* The name of the Lease, as the controller makes it. */}}
+{{- define "kargo.leaseName" -}}
+{{- if eq .Values.installation "kargo" -}}kargo{{- else -}}kargo-{{ .Values.installation }}{{- end -}}
+{{- end -}}

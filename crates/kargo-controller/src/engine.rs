@@ -286,7 +286,8 @@ impl Engine {
     }
 }
 
-async fn sleep_until(wake: Option<Instant>) {
+/// Never, if there is nothing to wait for.
+pub(crate) async fn sleep_until(wake: Option<Instant>) {
     match wake {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,

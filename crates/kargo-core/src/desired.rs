@@ -16,6 +16,7 @@ use crate::{
     normalise::normalise,
     object::{AppKey, GroupKind, ObjectId, group_version},
     policy::Policy,
+    reserved::is_reserved,
     upgrade::upgrade,
 };
 
@@ -313,13 +314,7 @@ fn refuse_reserved(
     context: &Context<'_>,
     location: Option<&Location>,
 ) -> Result<(), Box<Finding>> {
-    let group_kind = &id.group_kind;
-    let own_definition = group_kind.is("apiextensions.k8s.io", "CustomResourceDefinition")
-        && id.name.ends_with(&format!(".{}", kargo_api::names::GROUP));
-    let own_namespace =
-        group_kind.is("", "Namespace") && Some(id.name.as_str()) == context.reserved_namespace;
-    let inside = id.namespace.is_some() && id.namespace.as_deref() == context.reserved_namespace;
-    if own_definition || own_namespace || inside {
+    if context.reserved_namespace.is_some_and(|namespace| is_reserved(id, namespace)) {
         return Err(Box::new(
             Finding::error(format!(
                 "{} belongs to Kargo's own installation and cannot be deployed by a KargoApp",

@@ -8,7 +8,8 @@
 //!   whole makes one.
 //! - [`live`]: what is kept of a live object; [`ownership`] tells drift, [`health`], [`finished`]
 //!   and [`addresses`] the rest.
-//! - [`prune`]: [`prune::PrunePermit`], without which nothing is deleted, and what may be deleted with it.
+//! - [`prune`]: [`prune::PrunePermit`], without which nothing is deleted, and what may be deleted with it;
+//!   [`reserved`] is what Kargo itself lives of.
 //! - [`world`]: the state of all apps as one total function of events to commands. A good place to start.
 
 pub mod addresses;
@@ -26,5 +27,6 @@ pub mod object;
 pub mod ownership;
 pub mod policy;
 pub mod prune;
+pub mod reserved;
 pub mod upgrade;
 pub mod world;

@@ -19,6 +19,8 @@ pub struct AuditEvent {
     pub request_uri: String,
     /// Who asked.
     pub user: AuditUser,
+    /// As whom, if not as themselves.
+    pub impersonated_user: Option<AuditUser>,
     /// What it was about; absent for requests such as discovery.
     pub object_ref: Option<AuditObject>,
     /// How it was answered; absent while a watch is open.
@@ -34,6 +36,9 @@ pub struct AuditEvent {
 pub struct AuditUser {
     /// For a `ServiceAccount`: `system:serviceaccount:<namespace>:<name>`.
     pub username: String,
+    /// Their groups, by which RBAC knows them too.
+    #[serde(default)]
+    pub groups: Vec<String>,
 }
 
 /// What a request was about.

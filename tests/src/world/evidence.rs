@@ -15,6 +15,12 @@ impl World {
         events.into_iter().filter(|event| event.is_write() && event.succeeded()).collect()
     }
 
+    /// All that this world's controller has asked of the API server so far, answered as it may be.
+    pub fn requests(&self) -> Vec<AuditEvent> {
+        let user = identity::user_name(&self.system_namespace);
+        must(self.cluster.audit_of(&user), "read the audit log")
+    }
+
     /// Every object that this world's controller has deleted so far: `plural/name`.
     pub fn deleted(&self) -> Vec<String> {
         self.writes()

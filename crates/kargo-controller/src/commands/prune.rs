@@ -5,6 +5,7 @@ use kargo_core::{
     live::Live,
     marks::Mark,
     prune::{Candidate, PrunePermit},
+    reserved::is_reserved,
     world::event::{ApplyFailure, Event, Gone, PruneOutcome},
 };
 use kube::core::{
@@ -103,6 +104,11 @@ async fn try_delete(
     candidate: &Candidate,
 ) -> Result<Gone, CallError> {
     let id = &candidate.id;
+    // Never ours to begin with; asked once more where it counts.
+    if is_reserved(id, cluster.namespace()) {
+        tracing::error!(object = %id, "left alone: Kargo itself lives of it");
+        return Ok(Gone::NotThere);
+    }
     // A kind that is not served right now is unknown, and unknown is not gone.
     let collection = Request::new(cluster.collection_of(id).ok_or(CallError::Unreachable)?);
     let look =
