@@ -3,8 +3,10 @@
 use kargo_api::KargoApp;
 use kargo_api::reasons::{ConditionType, Reason};
 use kargo_tests::cluster::audit::AuditEvent;
+use kargo_tests::helm;
 use kargo_tests::world::World;
 use kargo_tests::world::app::AppExt as _;
+use kargo_tests::world::identity;
 use kargo_tests::world::wait::wait_for;
 use kargo_tests::world::{DEADLINE, INTERVAL};
 use serde_json::{Value, json};
@@ -223,4 +225,60 @@ async fn the_secret_for_git_is_read_as_the_account() {
             && event.impersonated_user.is_none()
     });
     assert!(!as_kargo, "Kargo read the Secret as itself");
+}
+
+/// Takes the rights of an administrator from the world's controller, and gives it those of the chart.
+async fn impersonate_only(world: &World) {
+    let everything = identity::binding_name(&world.system_namespace);
+    world.objects.delete("", "ClusterRoleBinding", &everything).await.expect("it is deleted");
+    let installation = format!("installation={}", world.installation());
+    let rights = helm::template(&[
+        "--namespace",
+        &world.system_namespace,
+        "--show-only",
+        "templates/rbac.yaml",
+        "--set",
+        "rbac.profile=impersonateOnly",
+        "--set",
+        &installation,
+    ]);
+    let rights = rights.expect("the chart renders");
+    let rights: Vec<Value> = serde_yaml::from_multiple(&rights).expect("helm prints YAML");
+    for object in rights.iter().filter(|object| object.is_object()) {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+        world.objects.apply(namespace, object).await.expect("a right");
+    }
+}
+
+#[tokio::test]
+async fn the_rights_of_the_profile_impersonate_only_are_enough() {
+    let mut world = World::without_controller("impersonate").await;
+    impersonate_only(&world).await;
+    world.start_controller(&["--no-cross-namespace"]).await;
+    create_account(&world).await;
+    let_it_edit(&world).await;
+    let first = push_config_maps(&world, &["old", "web"]);
+    world.apply_app("shop").await;
+    world
+        .wait_for_app("shop", "is refused without an account", |app| {
+            app.story().contains("spec.serviceAccountName names none")
+        })
+        .await;
+    let mut spec = as_account();
+    spec["deletionPolicy"] = json!("Delete");
+    world.apply_app_with("shop", spec).await;
+    world.wait_until_deployed("shop", &first).await;
+    let second = push_config_maps(&world, &["web"]);
+    world.wait_until_deployed("shop", &second).await;
+    world.wait_until_gone("ConfigMap", "old").await;
+    assert!(!world.events("shop").await.is_empty(), "it may create Events");
+    world.delete_app("shop").await;
+    world.wait_until_gone("ConfigMap", "web").await;
+    wait_for("the KargoApp is gone", DEADLINE, async || {
+        Ok(world.find("KargoApp", "shop").await.is_none().then_some(()))
+    })
+    .await;
+    // A process that knows nothing starts with these rights too.
+    world.controller().restart().expect("it starts again");
+    world.controller().wait_until_ready(DEADLINE).await.expect("it is ready");
 }

@@ -34,10 +34,15 @@ pub const PLAIN_MANIFESTS: &str = "deploy/kargo.yaml";
 /// What [`PLAIN_MANIFESTS`] has to hold: the chart with its default values, and with its
 /// namespace, which Helm would have created.
 pub fn plain_manifests() -> Result<String> {
+    template(&["--namespace", "kargo-system", "--set", "namespace.create=true"])
+}
+
+/// What the chart renders as release `kargo` with these flags of `helm template`.
+pub fn template(flags: &[&str]) -> Result<String> {
     let output = Command::new(provide()?)
         .current_dir(folders::workspace())
         .args(["template", "kargo", CHART])
-        .args(["--namespace", "kargo-system", "--set", "namespace.create=true"])
+        .args(flags)
         .output()
         .context("helm cannot be started")?;
     if !output.status.success() {

@@ -49,7 +49,7 @@ impl Default for Metrics {
         };
         registry.register(
             "leader",
-            "1 while this process holds the lease and so is the one that writes, else 0",
+            "Whether this process holds the lease and so is the one that writes: 1 if it does, else 0",
             metrics.leader.clone(),
         );
         registry.register("apps", "KargoApps that this process serves", metrics.apps.clone());

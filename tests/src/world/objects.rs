@@ -29,6 +29,7 @@ const KINDS: &[(&str, &str, &str, &str, bool)] = &[
     ("PodDisruptionBudget", "policy", "v1", "poddisruptionbudgets", true),
     ("ReplicaSet", "apps", "v1", "replicasets", true),
     ("ResourceQuota", "", "v1", "resourcequotas", true),
+    ("Role", "rbac.authorization.k8s.io", "v1", "roles", true),
     ("RoleBinding", "rbac.authorization.k8s.io", "v1", "rolebindings", true),
     ("Secret", "", "v1", "secrets", true),
     ("Service", "", "v1", "services", true),

@@ -86,8 +86,12 @@ impl Cluster {
         let request =
             Request::new(path).list_metadata(&only).map_err(|_| CallError::Unreachable)?;
         let list: Value = self.read(request).await?;
-        let items = list.get("items").and_then(Value::as_array).ok_or(CallError::Unreachable)?;
-        Ok(!items.is_empty())
+        match list.get("items") {
+            Some(Value::Array(items)) => Ok(!items.is_empty()),
+            // That is how an empty list of metadata is written.
+            Some(Value::Null) => Ok(false),
+            _ => Err(CallError::Unreachable),
+        }
     }
 }
 
