@@ -17,7 +17,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[command(name = "kargo", version, about, arg_required_else_help = true)]
 enum Kargo {
     /// Run the controller: the process that the Helm chart installs.
-    Controller(commands::controller::Arguments),
+    Controller(Box<commands::controller::Arguments>),
     /// Render a folder with a kustomization and print the objects.
     Build(commands::build::Arguments),
     /// Print the custom resource definition of `KargoApp` as YAML.
@@ -27,7 +27,7 @@ enum Kargo {
 fn main() -> ExitCode {
     let result = match Kargo::parse() {
         Kargo::Controller(arguments) => {
-            commands::controller::run(arguments).map(|()| ExitCode::SUCCESS)
+            commands::controller::run(*arguments).map(|()| ExitCode::SUCCESS)
         }
         Kargo::Build(arguments) => commands::build::run(&arguments),
         Kargo::Crd(arguments) => commands::crd::run(&arguments).map(|()| ExitCode::SUCCESS),

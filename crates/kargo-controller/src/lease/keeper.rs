@@ -50,9 +50,11 @@ impl Leadership {
             .build()
             .context("the runtime of the lease cannot be started")?;
         let keep = async move {
-            match kube::Client::try_from(config) {
-                Ok(client) => Keeper::new(client, address, timing, publish).run(stopped).await,
-                Err(_) => tracing::error!("the connection for the lease cannot be set up"),
+            // In here, because a client belongs to the runtime in which it was made.
+            if let Ok(client) = kube::Client::try_from(config) {
+                Keeper::new(client, address, timing, publish).run(stopped).await;
+            } else {
+                tracing::error!("the connection for the lease cannot be set up");
             }
         };
         thread::Builder::new()

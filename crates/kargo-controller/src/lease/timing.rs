@@ -62,11 +62,9 @@ impl Timing {
     }
 }
 
-const fn percent(duration: Duration, percent: u32) -> Duration {
-    match duration.checked_mul(percent) {
-        Some(product) => Duration::from_millis(product.as_millis() as u64 / 100),
-        None => Duration::MAX,
-    }
+/// Of whole seconds, as the Lease has them.
+const fn percent(duration: Duration, percent: u64) -> Duration {
+    Duration::from_millis(duration.as_secs().saturating_mul(10 * percent))
 }
 
 #[cfg(test)]

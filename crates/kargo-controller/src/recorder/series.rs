@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn what_is_told_again_is_counted_and_written_from_time_to_time() {
         let (mut series, web) = (Series::default(), key("shop", "web was changed"));
-        assert_eq!(series.take(&web, SECOND * 0), Verdict::New);
+        assert_eq!(series.take(&web, Duration::ZERO), Verdict::New);
         series.stored(&web, stored());
         assert_eq!(series.next_due(), None, "nothing has to be added");
         for second in 1..=5 {

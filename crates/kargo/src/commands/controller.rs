@@ -22,6 +22,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 /// Runs until SIGTERM or SIGINT. Inside a cluster it uses the `ServiceAccount` of its pod; outside, the
 /// kubeconfig of `--kubeconfig` or `KUBECONFIG`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// The name of this installation; several can share a cluster under different names.
     #[arg(long, env = "KARGO_INSTALLATION", default_value = "kargo", value_parser = label_value)]
