@@ -76,7 +76,10 @@ async fn every_way_to_take_a_field_away_is_undone() {
         let told = |(reason, note): &(String, String)| {
             reason == EventReason::DriftRepaired.as_str() && note.contains("ConfigMap/map")
         };
-        Ok(events.iter().any(told).then_some(()))
+        let names_who = |(_, note): &(String, String)| {
+            note.contains("Deployment/web: spec.replicas was changed by kubectl (scale)")
+        };
+        Ok((events.iter().any(told) && events.iter().any(names_who)).then_some(()))
     })
     .await;
     assert_eq!(world.deleted(), [""; 0]);

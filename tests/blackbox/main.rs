@@ -13,6 +13,8 @@
 //! - [`pruning`]: what leaves git leaves the cluster, and nothing else does.
 //! - [`drift`]: hand edits are put back, and what is not in git is left alone.
 //! - [`ownership`]: one owner for each object.
+//! - [`adoption`]: objects that others made or share; `replicas` and ignored fields.
+//! - [`policies`]: what annotations of single objects say.
 //! - [`upgrade`]: objects written for versions that the cluster no longer serves.
 //! - [`namespaces`]: where objects go.
 //! - [`deletion`]: what remains of a deleted `KargoApp`.
@@ -24,6 +26,7 @@
 //! - [`operation`]: health, metrics, a clean stop, and silence when nothing changes.
 
 mod accounts;
+mod adoption;
 mod broken;
 mod crashes;
 mod deletion;
@@ -36,6 +39,7 @@ mod manifests;
 mod namespaces;
 mod operation;
 mod ownership;
+mod policies;
 mod private;
 mod pruning;
 mod reading;

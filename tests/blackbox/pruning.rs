@@ -1,6 +1,7 @@
 //! What leaves git leaves the cluster, and nothing else does.
 
 use kargo_tests::world::World;
+use kargo_tests::world::app::AppExt as _;
 use serde_json::{Value, json};
 
 use crate::manifests::{KUSTOMIZATION, config_map, deployment, kustomization, push_config_maps};
@@ -149,4 +150,30 @@ async fn what_left_git_by_way_of_a_broken_commit_is_pruned_exactly_once() {
     world.wait_until_deployed("shop", &third).await;
     world.wait_until_gone("ConfigMap", "old").await;
     assert_eq!(world.deleted(), ["configmaps/old"]);
+}
+
+/// A pod that restarts reads its configuration again; it must still be there.
+#[tokio::test]
+async fn a_config_map_that_a_pod_still_mounts_waits_for_it() {
+    let world = World::new("in-use").await;
+    let first = push_config_maps(&world, &["settings", "unused", "web"]);
+    world.apply_app("shop").await;
+    world.wait_until_deployed("shop", &first).await;
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reader"}, "spec": {
+        "containers": [{"name": "main", "image": "i"}],
+        "volumes": [{"name": "settings", "configMap": {"name": "settings"}}]}});
+    world.objects.apply(&world.namespace, &pod).await.expect("it is accepted");
+
+    let second = push_config_maps(&world, &["web"]);
+    world.wait_until_gone("ConfigMap", "unused").await;
+    let app = world
+        .wait_for_app("shop", "says what waits", |app| {
+            app.story().contains("still used by Pod reader")
+        })
+        .await;
+    assert!(app.is_deployed(&second), "{}", app.story());
+    assert!(world.find("ConfigMap", "settings").await.is_some());
+    world.delete("Pod", "reader").await;
+    world.wait_until_gone("ConfigMap", "settings").await;
+    assert_eq!(world.deleted(), ["configmaps/unused", "configmaps/settings"]);
 }

@@ -97,6 +97,8 @@ words! {
         Pruned => "An object that left git was deleted.",
         PruneHeld => "A deletion waits for consent.",
         PruneFailed => "An object that left git could not be deleted.",
+        Adopted => "An object that was there already and was not Kargo's was taken over.",
+        Recreated => "An object was deleted to be created again, as its annotation recreate allows, because a field changed that cannot be changed.",
         NamespaceCreated => "A namespace that objects need was created.",
         ClaimRefused => "An object of this app belongs to another KargoApp.",
         Unhealthy => "Something that was healthy is not any more.",

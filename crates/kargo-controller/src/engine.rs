@@ -213,7 +213,7 @@ impl Engine {
                     }
                 });
             }
-            Command::Apply { app, run, objects, namespaces } => {
+            Command::Apply { app, run, revision, objects, namespaces } => {
                 let (cluster, metrics, recorder) =
                     (self.cluster.clone(), self.metrics.clone(), self.recorder.clone());
                 let apply = Apply {
@@ -223,6 +223,7 @@ impl Engine {
                     events: events.clone(),
                     app: app.clone(),
                     run,
+                    revision,
                 };
                 let identity = self.identity(&app);
                 self.tasks.spawn(async move {

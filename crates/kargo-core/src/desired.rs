@@ -5,13 +5,16 @@
 use std::{collections::HashMap, sync::Arc};
 
 use indexmap::IndexMap;
+use kargo_api::names;
 use serde_json::Value;
 
 use crate::{
+    autoscaling,
     bands::Band,
     digest,
     finding::{Finding, Location},
     kinds::{self, Kinds},
+    left_out::{self, Pointer},
     marks,
     normalise::normalise,
     object::{AppKey, GroupKind, ObjectId, group_version},
@@ -30,6 +33,8 @@ pub struct Desired {
     location: Option<Location>,
     unserved: Option<Finding>,
     policy: Policy,
+    left_out: Vec<Pointer>,
+    digest_without_replicas: Option<Box<str>>,
     manifest: Value,
 }
 
@@ -69,9 +74,34 @@ impl Desired {
         self.policy
     }
 
+    /// Fields that are left to others; they are not in the manifest.
+    pub fn left_out(&self) -> &[Pointer] {
+        &self.left_out
+    }
+
     /// What is sent.
     pub fn manifest(&self) -> &Value {
         &self.manifest
+    }
+
+    /// The digest of [`Desired::manifest_without_replicas`].
+    pub fn digest_without_replicas(&self) -> &str {
+        self.digest_without_replicas.as_deref().unwrap_or(&self.digest)
+    }
+
+    /// Whether the manifest says how many replicas there are.
+    pub fn sets_replicas(&self) -> bool {
+        self.digest_without_replicas.is_some()
+    }
+
+    /// What is sent where an autoscaler that git does not know of sets the number of replicas.
+    pub fn manifest_without_replicas(&self) -> Value {
+        let mut manifest = self.manifest.clone();
+        if let Some(digest) = &self.digest_without_replicas {
+            Pointer::replicas().take_out(&mut manifest);
+            marks::mark_digest(&mut manifest, digest);
+        }
+        manifest
     }
 }
 
@@ -109,12 +139,14 @@ impl Rendered {
         context: &Context<'_>,
     ) -> Result<Self, Vec<Finding>> {
         let defined = kinds::defined_by(build.objects.iter().map(kustomize::Object::value));
+        let values = build.objects.iter().map(kustomize::Object::value);
+        let autoscaled = autoscaling::targets(values, &context.app.namespace);
         let mut objects: IndexMap<ObjectId, Arc<Desired>> =
             IndexMap::with_capacity(build.objects.len());
         let mut findings = warnings;
         let mut errors = Vec::new();
         for object in build.objects {
-            match prepare(&object, &defined, context, &mut findings) {
+            match prepare(&object, &defined, &autoscaled, context, &mut findings) {
                 Ok(desired) => {
                     if let Some(first) = objects.get(&desired.id) {
                         errors.push(same_object_twice(first, &desired));
@@ -193,6 +225,7 @@ impl Rendered {
 fn prepare(
     object: &kustomize::Object,
     defined: &HashMap<GroupKind, bool>,
+    autoscaled: &HashMap<ObjectId, String>,
     context: &Context<'_>,
     findings: &mut Vec<Finding>,
 ) -> Result<Desired, Box<Finding>> {
@@ -230,8 +263,18 @@ fn prepare(
         .and_then(Value::as_str)
         .map_or("", |text| group_version(text).1)
         .to_owned();
+    let mut left_out = ignored_fields(&mut manifest, &id, &locate, findings)?;
+    if let Some(autoscaler) = autoscaled.get(&id) {
+        findings.extend(leave_replicas(&mut manifest, &id, autoscaler, &locate));
+        left_out.push(Pointer::replicas());
+    }
     marks::mark(&mut manifest, context.installation, context.app, &id);
     let digest = digest::of(&manifest);
+    let digest_without_replicas = manifest.pointer("/spec/replicas").map(|_| {
+        let mut without = manifest.clone();
+        Pointer::replicas().take_out(&mut without);
+        digest::of(&without).into_boxed_str()
+    });
     marks::mark_digest(&mut manifest, &digest);
     let unserved = unserved(&id, &version, defined, context.kinds, location.as_ref());
     Ok(Desired {
@@ -242,8 +285,56 @@ fn prepare(
         location,
         unserved,
         policy: Policy::of(&manifest),
+        left_out,
+        digest_without_replicas,
         manifest,
     })
+}
+
+/// Takes the fields out that the annotation `ignore-fields` names.
+fn ignored_fields(
+    manifest: &mut Value,
+    id: &ObjectId,
+    locate: &dyn Fn(&[&str]) -> Option<Location>,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Pointer>, Box<Finding>> {
+    let annotation = names::IGNORE_FIELDS_ANNOTATION;
+    let Some(text) = manifest["metadata"]["annotations"][annotation].as_str() else {
+        return Ok(Vec::new());
+    };
+    let place = locate(&["metadata", "annotations", annotation]).or_else(|| locate(&[]));
+    let pointers = left_out::parse(text).map_err(|error| {
+        let what = format!("annotation `{annotation}` of {}: {error}", id.short());
+        let finding = Finding::error(what).at(place.clone()).about(id);
+        Box::new(finding.help("Write JSON pointers such as `/spec/replicas`; `/` in a key is `~1`"))
+    })?;
+    for pointer in &pointers {
+        if !pointer.take_out(manifest) {
+            let what = format!(
+                "annotation `{annotation}` names {}, and {} has no such field in git",
+                pointer.as_str(),
+                id.short()
+            );
+            let finding = Finding::warning(what).at(place.clone()).about(id);
+            findings.push(finding.help("Correct the pointer, or delete it if the field is not in git any more; whole items of lists cannot be named"));
+        }
+    }
+    Ok(pointers)
+}
+
+/// Takes the number of replicas out of a workload that an autoscaler of the set targets.
+fn leave_replicas(
+    manifest: &mut Value,
+    id: &ObjectId,
+    autoscaler: &str,
+    locate: &dyn Fn(&[&str]) -> Option<Location>,
+) -> Option<Finding> {
+    if !Pointer::replicas().take_out(manifest) {
+        return None;
+    }
+    let what = format!("`replicas` of {} is left to {autoscaler}, which sets it", id.short());
+    let place = locate(&["spec", "replicas"]).or_else(|| locate(&[]));
+    Some(Finding::note(what).at(place).about(id).help("Delete `replicas` in git; it has no effect"))
 }
 
 /// What to say of a kind or version that the API server does not serve.
@@ -351,7 +442,7 @@ fn namespaces_needed(objects: &IndexMap<ObjectId, Arc<Desired>>) -> Vec<String> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use rstest::rstest;
     use serde_json::json;
 
@@ -368,6 +459,7 @@ mod tests {
         let mut kinds = Kinds::default();
         kinds.insert(GroupKind::new("", "ConfigMap"), "v1", "configmaps", true, true);
         kinds.insert(GroupKind::new("", "Namespace"), "v1", "namespaces", false, true);
+        kinds.insert(GroupKind::new("apps", "Deployment"), "v1", "deployments", true, true);
         let definitions = "customresourcedefinitions";
         kinds.insert(
             GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition"),
@@ -386,6 +478,12 @@ mod tests {
             reserved_namespace,
         };
         Rendered::prepare(build, Vec::new(), &context)
+    }
+
+    /// One desired object of the app `team/shop`.
+    pub(crate) fn desired_with(object: Value) -> Arc<Desired> {
+        let rendered = prepare(&[object], "team").expect("it can be prepared");
+        Arc::clone(rendered.objects().next().expect("one object"))
     }
 
     fn object(api_version: &str, kind: &str, name: &str) -> Value {
@@ -464,5 +562,63 @@ mod tests {
             rendered.objects().map(|desired| desired.unserved()).collect();
         assert!(said[0].is_none());
         assert!(said[1].is_some_and(|finding| finding.what.contains(what)), "{said:?}");
+    }
+
+    #[test]
+    fn replicas_are_left_to_an_autoscaler_of_the_set() {
+        let mut web = object("apps/v1", "Deployment", "web");
+        web["spec"] = json!({"replicas": 3, "paused": true});
+        let autoscaler = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}});
+        let rendered = prepare(&[web.clone(), autoscaler], "team").expect("fine");
+        let sent = rendered.objects().next().expect("the Deployment");
+        assert_eq!(sent.manifest()["spec"], json!({"paused": true}));
+        assert_eq!(sent.left_out(), [Pointer::replicas()]);
+        let note = rendered.warnings().iter().find(|finding| finding.what.contains("replicas"));
+        let note = note.expect("a note").to_string();
+        assert!(note.contains("left to HorizontalPodAutoscaler/web"), "{note}");
+
+        let alone = desired_with(web);
+        assert_eq!(alone.manifest()["spec"], json!({"replicas": 3, "paused": true}));
+    }
+
+    /// An autoscaler that git does not know of may come at any time.
+    #[test]
+    fn a_workload_can_be_sent_without_its_replicas() {
+        let mut web = object("apps/v1", "Deployment", "web");
+        web["spec"] = json!({"replicas": 3, "paused": true});
+        let desired = desired_with(web.clone());
+        let without = desired.manifest_without_replicas();
+        assert_eq!(without["spec"], json!({"paused": true}));
+        let digest = &without["metadata"]["annotations"][names::DIGEST_ANNOTATION];
+        assert_eq!(digest, desired.digest_without_replicas());
+        assert_ne!(desired.digest(), desired.digest_without_replicas());
+        web["spec"] = json!({"replicas": 4, "paused": true});
+        assert_eq!(desired_with(web).digest_without_replicas(), desired.digest_without_replicas());
+    }
+
+    #[test]
+    fn ignored_fields_are_not_sent_and_a_pointer_to_nothing_is_a_warning() {
+        let mut config = object("v1", "ConfigMap", "a");
+        config["data"] = json!({"kept": "1", "ignored": "2"});
+        config["metadata"]["annotations"] =
+            json!({names::IGNORE_FIELDS_ANNOTATION: "/data/ignored, /data/nothing"});
+        let rendered = prepare(&[config.clone()], "team").expect("fine");
+        let sent = rendered.objects().next().expect("the object");
+        assert_eq!(sent.manifest()["data"], json!({"kept": "1"}));
+        let said: Vec<String> = rendered.warnings().iter().map(ToString::to_string).collect();
+        assert!(
+            said.len() == 1 && said[0].starts_with("0.yaml:1") && said[0].contains("/data/nothing"),
+            "{said:?}"
+        );
+
+        config["metadata"]["annotations"] =
+            json!({names::IGNORE_FIELDS_ANNOTATION: "data.ignored"});
+        let errors = prepare(&[config], "team").expect_err("no pointer");
+        assert!(
+            errors[0].to_string().contains("`data.ignored` is no JSON pointer"),
+            "{}",
+            errors[0]
+        );
     }
 }

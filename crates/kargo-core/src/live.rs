@@ -9,11 +9,15 @@ use serde_json::Value;
 
 use crate::{
     addresses,
+    autoscaling::ReplicasOwner,
     desired::Desired,
+    finding::Finding,
     finished, health,
     marks::{self, Mark},
     object::ObjectId,
-    ownership::Entry,
+    others::{ByHand, Other, Taken},
+    ownership::{Entry, Missing, Replicas},
+    policy::Policy,
 };
 
 /// A live object, reduced.
@@ -31,6 +35,10 @@ pub struct Live {
     pub prune: PruneConsent,
     /// Whether somebody deleted it and it is still going.
     pub deleting: bool,
+    /// Whether it says, by hand or by git, that it is neither to be changed nor deleted.
+    pub left_alone: bool,
+    /// Who has `spec.replicas`.
+    pub replicas: ReplicasOwner,
     /// Whether it is up.
     pub health: HealthSummary,
     /// Why it is not up, in one sentence.
@@ -42,6 +50,10 @@ pub struct Live {
     /// The digest of what was applied, as recorded on the object.
     digest: Option<String>,
     entry: Option<KeptEntry>,
+    /// The entries of others, until the object is compared with what is desired.
+    others: Box<[Other]>,
+    by_hand: Box<[ByHand]>,
+    taken: Option<Box<Taken>>,
 }
 
 /// The value of the prune annotation.
@@ -81,6 +93,11 @@ impl Live {
         let entry = Entry::of(object);
         let mark = marks::read(object, installation, &id, entry.as_ref());
         let health = health::health(object);
+        let replicas = ReplicasOwner::of(object, entry.as_ref());
+        let others = match mark {
+            Mark::Ours(_) => Other::all_of(object),
+            Mark::Foreign => Box::default(),
+        };
         Some(Self {
             uid: metadata.get("uid")?.as_str()?.to_owned(),
             resource_version: metadata
@@ -95,45 +112,84 @@ impl Live {
                 _ => PruneConsent::Default,
             },
             deleting: metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null()),
+            left_alone: Policy::of(object).leave_alone,
             health: health.summary,
             message: health.message,
             finished: finished::outcome(object),
             urls: addresses::urls(object),
             digest: annotation(names::DIGEST_ANNOTATION).map(str::to_owned),
             entry: entry.map(|entry| KeptEntry {
-                hash: entry.hash(),
+                hash: entry.hash() ^ u64::from(replicas.is_autoscaler()),
                 coverage: Coverage::Unknown(entry.compact().into_boxed_str()),
                 api_version: entry.api_version.into_boxed_str(),
             }),
+            replicas,
+            others,
+            by_hand: Box::default(),
+            taken: None,
             id,
         })
     }
 
-    /// Whether the object is what was applied for `desired`: the recorded digest is the same and our
-    /// ownership is whole. Only then there is nothing to send.
+    /// Whether there is nothing to send for `desired`: the recorded digest is the same and our ownership is whole,
+    /// or people said that the object is not to be changed.
     pub fn is_intact(&self, desired: &Desired) -> bool {
-        !self.deleting
-            && self.digest.as_deref() == Some(desired.digest())
-            && self.entry.as_ref().is_some_and(|entry| entry.covers(desired))
+        let policy = desired.policy();
+        if policy.leave_alone || self.left_alone {
+            return true;
+        }
+        !self.deleting && (policy.apply_once || self.is_as_applied(desired))
+    }
+
+    /// Whether the object is what was applied for `desired`.
+    fn is_as_applied(&self, desired: &Desired) -> bool {
+        self.was_applied_as(desired)
+            && self.entry.as_ref().is_some_and(|entry| entry.covers(desired, self.meaning()))
+    }
+
+    fn meaning(&self) -> Replicas {
+        if self.replicas.is_autoscaler() { Replicas::LeftToOthers } else { Replicas::AsInGit }
     }
 
     /// Whether this desired object was applied to it once, whatever became of it since.
     pub fn was_applied_as(&self, desired: &Desired) -> bool {
-        self.digest.as_deref() == Some(desired.digest())
+        let digest = self.digest.as_deref();
+        digest == Some(desired.digest())
+            || (self.replicas.is_autoscaler() && digest == Some(desired.digest_without_replicas()))
     }
 
     /// Compares with what is desired once, and keeps only the outcome. `previous` is what was known of
     /// the object before: an entry that did not change needs no second walk.
     pub fn settle(&mut self, desired: &Desired, previous: Option<&Self>) {
-        let known = previous.and_then(|live| live.entry.as_ref());
+        let meaning = self.meaning();
+        let others = std::mem::take(&mut self.others);
         let Some(entry) = self.entry.as_mut() else { return };
-        if let Some(known) = known.filter(|known| known.hash == entry.hash)
-            && matches!(&known.coverage, Coverage::Known { digest, .. } if **digest == *desired.digest())
-        {
-            entry.coverage = known.coverage.clone();
+        // Compared before: the fields are gone, and nothing but its own desired state is covered.
+        if let Coverage::Known { digest, covers } = &mut entry.coverage {
+            *covers &= **digest == *desired.digest();
+            *digest = desired.digest().into();
             return;
         }
-        let covers = entry.covers(desired);
+        let known = previous.filter(|previous| previous.uid == self.uid).and_then(|previous| {
+            let known = previous.entry.as_ref().filter(|known| known.hash == entry.hash)?;
+            let Coverage::Known { digest, .. } = &known.coverage else { return None };
+            (**digest == *desired.digest()).then_some((known, previous))
+        });
+        if let (Some((known, previous)), true) = (known, others.is_empty()) {
+            entry.coverage = known.coverage.clone();
+            self.taken.clone_from(&previous.taken);
+            return;
+        }
+        let missing = entry.missing(desired, meaning);
+        self.by_hand = entry.by_hand(&others, desired);
+        let covers = match known {
+            Some((KeptEntry { coverage: Coverage::Known { covers, .. }, .. }, _)) => *covers,
+            _ => missing.as_ref().is_some_and(|missing| missing.count == 0),
+        };
+        self.taken = missing
+            .filter(|_| !covers)
+            .and_then(|missing| Taken::of(&missing, &others))
+            .map(Box::new);
         entry.coverage = Coverage::Known { digest: desired.digest().into(), covers };
     }
 
@@ -141,17 +197,80 @@ impl Live {
     /// be, also where it keeps less than was sent (a custom resource's schema dropped a field). Later
     /// events are compared with this entry, so nothing is sent for ever.
     pub fn settle_applied(&mut self, desired: &Desired) {
+        let others = std::mem::take(&mut self.others);
         if let Some(entry) = self.entry.as_mut() {
+            if !others.is_empty() {
+                self.by_hand = entry.by_hand(&others, desired);
+            }
             entry.coverage = Coverage::Known { digest: desired.digest().into(), covers: true };
         }
+        self.taken = None;
+    }
+
+    /// Which field of ours somebody else took, if the comparison found one.
+    pub fn taken(&self) -> Option<&Taken> {
+        self.taken.as_deref()
+    }
+
+    /// What people and other programs that deploy set beside what is in git; at most [`ByHand::MOST`].
+    pub fn by_hand(&self) -> &[ByHand] {
+        &self.by_hand
+    }
+
+    /// What is good to know of an object that stands as it should: what others set beside us, and what is left to
+    /// them. Told by the object alone, so that a restart says the same.
+    pub fn notes(&self, desired: &Desired) -> Vec<Finding> {
+        let name = self.id.short();
+        let note =
+            |what: String| Finding::note(what).about(&self.id).at(desired.location().cloned());
+        if desired.policy().leave_alone || self.left_alone {
+            let what = format!(
+                "{name} is left alone, as its annotation {} says",
+                names::RECONCILE_ANNOTATION
+            );
+            return vec![note(what)];
+        }
+        let mut notes = Vec::new();
+        for by_hand in &self.by_hand {
+            notes.push(
+                note(format!("{name} has what is not in git: {by_hand}"))
+                    .help("Kargo leaves it alone; write it into git to keep it, or take it off"),
+            );
+        }
+        if let ReplicasOwner::Autoscaler(manager) = &self.replicas
+            && desired.sets_replicas()
+        {
+            let what = format!("`replicas` of {name} is left to {manager}, which scales it");
+            notes.push(note(what).help("Delete `replicas` in git; it has no effect"));
+        }
+        notes
     }
 }
 
 impl KeptEntry {
-    fn covers(&self, desired: &Desired) -> bool {
+    fn parse(&self) -> Option<Entry> {
         match &self.coverage {
-            Coverage::Unknown(fields) => Entry::parse(&self.api_version, fields)
-                .is_some_and(|entry| entry.covers(desired.manifest())),
+            Coverage::Unknown(fields) => Entry::parse(&self.api_version, fields),
+            Coverage::Known { .. } => None,
+        }
+    }
+
+    fn missing(&self, desired: &Desired, meaning: Replicas) -> Option<Missing> {
+        self.parse()?.missing(desired.manifest(), meaning)
+    }
+
+    fn by_hand(&self, others: &[Other], desired: &Desired) -> Box<[ByHand]> {
+        match self.parse() {
+            Some(entry) => ByHand::beside(&entry, others, desired.manifest()),
+            None => Box::default(),
+        }
+    }
+
+    fn covers(&self, desired: &Desired, meaning: Replicas) -> bool {
+        match &self.coverage {
+            Coverage::Unknown(_) => {
+                self.missing(desired, meaning).is_some_and(|missing| missing.count == 0)
+            }
             Coverage::Known { digest, covers } => *covers && **digest == *desired.digest(),
         }
     }
@@ -263,5 +382,142 @@ mod tests {
         assert!(Live::observe(&object, "test").is_none());
         let odd = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "u", "resourceVersion": "x"}});
         assert_eq!(Live::observe(&odd, "test").map(|live| live.resource_version), Some(0));
+    }
+
+    /// A live Deployment that was applied, with more entries in `managedFields`.
+    fn deployment(desired: &Desired, owned: &Value, more: &[Value]) -> Live {
+        let mut object = desired.manifest().clone();
+        let fields = |field: &str| -> Value {
+            let keys = object["metadata"][field].as_object().expect("a map").keys();
+            keys.map(|key| (format!("f:{key}"), json!({}))).collect()
+        };
+        let metadata =
+            json!({"f:labels": fields("labels"), "f:annotations": fields("annotations")});
+        object["metadata"]["uid"] = json!("uid-1");
+        let ours = json!({"manager": "kargo", "operation": "Apply", "apiVersion": "apps/v1",
+            "fieldsV1": {"f:metadata": metadata, "f:spec": owned}});
+        let entries: Vec<Value> = std::iter::once(ours).chain(more.iter().cloned()).collect();
+        object["metadata"]["managedFields"] = json!(entries);
+        Live::observe(&object, "test").expect("an object")
+    }
+
+    fn web(annotations: Value) -> Arc<Desired> {
+        let mut object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"replicas": 2, "paused": true}});
+        if !annotations.is_null() {
+            object["metadata"]["annotations"] = annotations;
+        }
+        crate::desired::tests::desired_with(object)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "tables of tests are made of values")]
+    fn other(manager: &str, operation: &str, subresource: &str, fields: Value) -> Value {
+        json!({"manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "apps/v1", "fieldsV1": fields})
+    }
+
+    #[test]
+    fn a_taken_field_is_named_with_who_took_it_as_long_as_it_is_taken() {
+        let desired = web(json!(null));
+        let scaled = other("kubectl", "Update", "scale", json!({"f:spec": {"f:replicas": {}}}));
+        let status = other(
+            "kube-controller-manager",
+            "Update",
+            "status",
+            json!({"f:spec": {"f:replicas": {}}}),
+        );
+        let mut live = deployment(&desired, &json!({"f:paused": {}}), &[status, scaled]);
+        live.settle(&desired, None);
+        assert!(!live.is_intact(&desired));
+        let taken = live.taken().expect("it was taken");
+        assert_eq!(taken.to_string(), "spec.replicas was changed by kubectl (scale)");
+
+        let mut repaired = deployment(&desired, &json!({"f:paused": {}, "f:replicas": {}}), &[]);
+        repaired.settle(&desired, Some(&live));
+        assert!(repaired.is_intact(&desired) && repaired.taken().is_none());
+    }
+
+    #[test]
+    fn a_field_that_nobody_has_any_more_was_removed() {
+        let desired = web(json!(null));
+        let mut live = deployment(&desired, &json!({"f:x": {}}), &[]);
+        live.settle(&desired, None);
+        let taken = live.taken().expect("it was taken").to_string();
+        assert_eq!(taken, "spec.replicas and 1 more field were removed");
+    }
+
+    #[test]
+    fn what_people_add_beside_ours_is_noted_and_no_drift() {
+        let desired = web(json!(null));
+        let added = other(
+            "kubectl-label",
+            "Update",
+            "",
+            json!({"f:metadata": {"f:labels": {".": {}, "f:team": {}},
+            "f:annotations": {"f:kubectl.kubernetes.io/restartedAt": {}}}}),
+        );
+        let operator = other("some-operator", "Update", "", json!({"f:spec": {"f:strategy": {}}}));
+        let flux = other(
+            "kustomize-controller",
+            "Apply",
+            "",
+            json!({"f:spec": {"f:minReadySeconds": {}}}),
+        );
+        let ours = json!({"f:paused": {}, "f:replicas": {}});
+        let mut live = deployment(&desired, &ours, &[added, operator, flux]);
+        live.settle(&desired, None);
+        assert!(live.is_intact(&desired));
+        let notes: Vec<String> =
+            live.notes(&desired).iter().map(|finding| finding.what.clone()).collect();
+        assert_eq!(
+            notes,
+            [
+                "Deployment/web has what is not in git: label team, by kubectl-label",
+                "Deployment/web has what is not in git: spec.minReadySeconds, by kustomize-controller",
+            ]
+        );
+        let mut applied = deployment(&desired, &ours, &[]);
+        applied.settle_applied(&desired);
+        assert!(applied.notes(&desired).is_empty());
+    }
+
+    /// Without a fight: neither the field nor the digest of the variant without it is drift.
+    #[test]
+    fn replicas_are_left_to_an_autoscaler_that_git_does_not_know() {
+        let desired = web(json!(null));
+        let scaled = other(
+            "kube-controller-manager",
+            "Update",
+            "scale",
+            json!({"f:spec": {"f:replicas": {}}}),
+        );
+        let mut live =
+            deployment(&desired, &json!({"f:paused": {}}), std::slice::from_ref(&scaled));
+        live.settle(&desired, None);
+        assert!(live.is_intact(&desired), "{live:?}");
+        assert!(live.notes(&desired)[0].what.contains("left to kube-controller-manager"));
+        live.digest = Some(desired.digest_without_replicas().to_owned());
+        assert!(live.is_intact(&desired));
+
+        // Somebody takes it from the autoscaler: then git holds again.
+        let by_hand = other("kubectl", "Update", "scale", json!({"f:spec": {"f:replicas": {}}}));
+        let mut later = deployment(&desired, &json!({"f:paused": {}}), &[by_hand]);
+        later.settle(&desired, Some(&live));
+        assert!(!later.is_intact(&desired));
+    }
+
+    #[test]
+    fn what_is_not_to_be_changed_is_intact_whatever_became_of_it() {
+        let nothing = json!({"f:x": {}});
+        let ordinary = web(json!(null));
+        assert!(!deployment(&ordinary, &nothing, &[]).is_intact(&ordinary));
+        for (annotation, value) in
+            [(names::RECONCILE_ANNOTATION, "disabled"), (names::APPLY_ANNOTATION, "once")]
+        {
+            let desired = web(json!({annotation: value}));
+            assert!(deployment(&desired, &nothing, &[]).is_intact(&desired), "{annotation}");
+        }
+        let mut by_hand = deployment(&ordinary, &nothing, &[]);
+        by_hand.left_alone = true;
+        assert!(by_hand.is_intact(&ordinary));
     }
 }

@@ -11,6 +11,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use kargo_api::names::FIELD_MANAGER;
 use serde_json::{Map, Value};
 
+use crate::fields::{FieldPath, Step, agreement, is_leaf};
+
 /// Our server-side apply entry of one live object.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -70,83 +72,192 @@ impl Entry {
 
     /// Whether the entry covers all of a desired object.
     pub fn covers(&self, desired: &Value) -> bool {
-        let Some(object) = desired.as_object() else { return false };
+        self.missing(desired, Replicas::AsInGit).is_some_and(|missing| missing.count == 0)
+    }
+
+    /// The fields of a desired object that the entry does not cover; `None` if the two cannot be compared, because
+    /// they speak of different versions.
+    pub fn missing(&self, desired: &Value, replicas: Replicas) -> Option<Missing> {
+        let object = desired.as_object()?;
         if desired.get("apiVersion").and_then(Value::as_str) != Some(self.api_version.as_str()) {
-            return false;
+            return None;
         }
-        object.iter().all(|(key, value)| match key.as_str() {
-            // The server tracks no ownership of who the object is.
-            "apiVersion" | "kind" => true,
-            "metadata" => value.as_object().is_some_and(|metadata| {
-                metadata
-                    .iter()
-                    .filter(|(key, _)| !matches!(key.as_str(), "name" | "namespace" | "uid"))
-                    .all(|(key, value)| {
-                        covers_field(
-                            self.fields.get("f:metadata").unwrap_or(&Value::Null),
-                            key,
-                            value,
-                        )
-                    })
-            }),
-            _ => covers_field(&self.fields, key, value),
-        })
-    }
-}
-
-/// An entry node without children: everything below it is owned as one (a scalar, or an atomic map or list).
-fn is_leaf(node: &Value) -> bool {
-    node.as_object().is_some_and(|node| node.keys().all(|key| key == "."))
-}
-
-fn covers_field(parent: &Value, key: &str, value: &Value) -> bool {
-    // Nulls and empty keyed lists leave no trace; somebody else's items in the list are not ours to count.
-    let traceless = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-    traceless || parent.get(format!("f:{key}")).is_some_and(|node| covers_value(node, value))
-}
-
-fn covers_value(node: &Value, value: &Value) -> bool {
-    match value {
-        Value::Object(map) => {
-            is_leaf(node) || map.iter().all(|(key, value)| covers_field(node, key, value))
-        }
-        Value::Array(items) => is_leaf(node) || covers_list(node, items),
-        _ => true,
-    }
-}
-
-fn covers_list(node: &Value, items: &[Value]) -> bool {
-    let Some(node) = node.as_object() else { return false };
-    items.iter().enumerate().all(|(index, item)| match item {
-        Value::Object(item) => covers_keyed_item(node, item, index),
-        scalar => {
-            node.contains_key(&format!("v:{scalar}")) || node.contains_key(&format!("i:{index}"))
-        }
-    })
-}
-
-/// An item of a keyed list: among the entry's keys that agree with it, the one that agrees in most parts.
-/// Parts of a key that are missing in the item were defaulted by the server (`protocol: TCP`).
-fn covers_keyed_item(node: &Map<String, Value>, item: &Map<String, Value>, index: usize) -> bool {
-    let candidates = node.iter().filter_map(|(key, fields)| {
-        let keys: Map<String, Value> = serde_json::from_str(key.strip_prefix("k:")?).ok()?;
-        let mut agreeing = 0;
-        for (name, value) in &keys {
-            match item.get(name) {
-                Some(wanted) if wanted == value => agreeing += 1,
-                Some(_) => return None,
-                None => {}
+        let mut walk = Walk { path: Vec::new(), missing: Missing::default() };
+        for (key, value) in object {
+            match key.as_str() {
+                // The server tracks no ownership of who the object is.
+                "apiVersion" | "kind" => {}
+                "metadata" => {
+                    let node = self.fields.get("f:metadata").unwrap_or(&Value::Null);
+                    walk.path.push(Place::Field("metadata"));
+                    for (key, value) in value.as_object()? {
+                        if !matches!(key.as_str(), "name" | "namespace" | "uid") {
+                            walk.field(node, key, value);
+                        }
+                    }
+                    walk.path.pop();
+                }
+                "spec" if replicas == Replicas::LeftToOthers => {
+                    let node = self.fields.get("f:spec").unwrap_or(&Value::Null);
+                    walk.path.push(Place::Field("spec"));
+                    for (key, value) in value.as_object()? {
+                        if key != "replicas" {
+                            walk.field(node, key, value);
+                        }
+                    }
+                    walk.path.pop();
+                }
+                key => walk.field(&self.fields, key, value),
             }
         }
-        Some((agreeing, fields))
-    });
-    let by_index = node.get(&format!("i:{index}")).map(|fields| (0, fields));
-    candidates.chain(by_index).filter(|(agreeing, _)| *agreeing > 0 || by_index.is_some()).any(
-        |(_, fields)| {
-            let item = Value::Object(item.clone());
-            covers_value(fields, &item)
-        },
-    )
+        Some(walk.missing)
+    }
+
+    /// The field paths, as `FieldsV1`.
+    pub fn fields(&self) -> &Value {
+        &self.fields
+    }
+}
+
+/// What `spec.replicas` of a desired object means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replicas {
+    /// It is to be as git has it.
+    AsInGit,
+    /// An autoscaler sets it.
+    LeftToOthers,
+}
+
+/// The fields of a desired object that an entry does not cover.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The first of them, in the order of the manifest.
+    pub first: Option<FieldPath>,
+    /// How many.
+    pub count: u32,
+}
+
+/// A step of a walk, not yet worth keeping.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Field(&'a str),
+    Item(&'a Map<String, Value>),
+    Value(&'a Value),
+    Index(usize),
+}
+
+/// The walk of a desired object and our entry side by side.
+struct Walk<'a> {
+    path: Vec<Place<'a>>,
+    missing: Missing,
+}
+
+impl<'a> Walk<'a> {
+    fn misses(&mut self) {
+        self.missing.count += 1;
+        if self.missing.first.is_none() {
+            let steps = self.path.iter().map(|place| match *place {
+                Place::Field(name) => Step::Field(name.to_owned()),
+                Place::Item(item) => Step::Item(scalars(item)),
+                Place::Value(value) => Step::Value(value.clone()),
+                Place::Index(index) => Step::Index(index),
+            });
+            self.missing.first = Some(FieldPath(steps.collect()));
+        }
+    }
+
+    fn field(&mut self, parent: &Value, key: &'a str, value: &'a Value) {
+        // Nulls and empty keyed lists leave no trace; somebody else's items in the list are not ours to count.
+        if value.is_null() || value.as_array().is_some_and(Vec::is_empty) {
+            return;
+        }
+        self.path.push(Place::Field(key));
+        match parent.get(format!("f:{key}")) {
+            Some(node) => self.value(node, value),
+            None => self.all_of(value),
+        }
+        self.path.pop();
+    }
+
+    /// Nothing at this place is covered: what is missing is its first leaf.
+    fn all_of(&mut self, value: &'a Value) {
+        match value {
+            Value::Object(map) if !map.is_empty() => {
+                for (key, value) in map {
+                    self.field(&Value::Null, key, value);
+                }
+            }
+            _ => self.misses(),
+        }
+    }
+
+    fn value(&mut self, node: &Value, value: &'a Value) {
+        match value {
+            _ if is_leaf(node) => {}
+            Value::Object(map) => {
+                for (key, value) in map {
+                    self.field(node, key, value);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.item(node, item, index);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn item(&mut self, node: &Value, item: &'a Value, index: usize) {
+        let by_index = node.get(format!("i:{index}"));
+        let Value::Object(keyed) = item else {
+            if node.get(format!("v:{item}")).is_none() && by_index.is_none() {
+                self.path.push(Place::Value(item));
+                self.misses();
+                self.path.pop();
+            }
+            return;
+        };
+        // Parts of a key that the item does not say were defaulted by the server (`protocol: TCP`).
+        let mut candidates: Vec<(usize, &Value)> = node
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, fields)| Some((agreement(key, keyed)?, fields)))
+            .filter(|(agreeing, _)| *agreeing > 0)
+            .collect();
+        candidates.sort_by_key(|(agreeing, _)| std::cmp::Reverse(*agreeing));
+        let candidates = candidates.into_iter().map(|(_, fields)| (Place::Item(keyed), fields));
+        let by_index = by_index.map(|fields| (Place::Index(index), fields));
+        let mut fewest: Option<Missing> = None;
+        for (place, fields) in candidates.chain(by_index) {
+            let mut walk = Walk { path: self.path.clone(), missing: Missing::default() };
+            walk.path.push(place);
+            walk.value(fields, item);
+            if walk.missing.count == 0 {
+                return;
+            }
+            if fewest.as_ref().is_none_or(|known| walk.missing.count < known.count) {
+                fewest = Some(walk.missing);
+            }
+        }
+        if let Some(missing) = fewest {
+            self.missing.count += missing.count;
+            if self.missing.first.is_none() {
+                self.missing.first = missing.first;
+            }
+        } else {
+            self.path.push(Place::Item(keyed));
+            self.misses();
+            self.path.pop();
+        }
+    }
+}
+
+/// What can be part of the key of an item.
+fn scalars(item: &Map<String, Value>) -> Map<String, Value> {
+    let scalars = item.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
+    scalars.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]
@@ -195,6 +306,29 @@ mod tests {
         let desired =
             json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec});
         assert_eq!(entry(fields).covers(&desired), covered);
+    }
+
+    #[rstest]
+    #[case::scalar(json!({"f:spec": {"f:b": {}}}), json!({"a": 1, "b": 2, "c": 3}), "spec.a", 2)]
+    #[case::deep(json!({"f:spec": {}, "f:x": {}}), json!({"a": 1}), "", 0)]
+    #[case::leaf_of_a_missing_map(json!({"f:x": {}}), json!({"m": {"a": {"b": 1}}}), "spec.m.a.b", 1)]
+    #[case::field_of_an_item(
+        json!({"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:name": {}}}}}),
+        json!({"containers": [{"name": "web", "image": "nginx"}]}), "image of container web", 1)]
+    #[case::item(
+        json!({"f:spec": {"f:containers": {"k:{\"name\":\"other\"}": {".": {}, "f:name": {}}}}}),
+        json!({"containers": [{"name": "web", "image": "nginx"}]}), "container web", 1)]
+    fn what_is_not_covered_is_named(
+        #[case] fields: Value,
+        #[case] spec: Value,
+        #[case] first: &str,
+        #[case] count: u32,
+    ) {
+        let desired =
+            json!({"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec});
+        let missing = entry(fields).missing(&desired, Replicas::AsInGit).expect("the same version");
+        assert_eq!(missing.first.map(|path| path.words()).unwrap_or_default(), first);
+        assert_eq!(missing.count, count);
     }
 
     #[test]

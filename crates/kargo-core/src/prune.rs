@@ -35,13 +35,17 @@ impl Applied {
         finished: &BTreeMap<ObjectId, Finished>,
     ) -> Result<Self, ObjectId> {
         for desired in rendered.objects() {
+            let policy = desired.policy();
             let stands = match live(desired.id()) {
-                Some(live) => live.mark == Mark::Ours(app.clone()) && live.is_intact(desired),
+                Some(live) => {
+                    let is_ours = live.mark == Mark::Ours(app.clone()) || policy.apply_once;
+                    is_ours && live.is_intact(desired)
+                }
                 None => finished
                     .get(desired.id())
                     .is_some_and(|finished| finished.digest == desired.digest()),
             };
-            if !stands {
+            if !stands && !policy.leave_alone {
                 return Err(desired.id().clone());
             }
         }
@@ -115,6 +119,11 @@ impl PrunePermit {
         self.withdrawn.clone()
     }
 
+    /// Whether what is still in use has to wait. What goes with a deleted app does not: its users go too.
+    pub fn waits_for_users(&self) -> bool {
+        matches!(self.reason, Permission::LeftGit(_))
+    }
+
     /// Whether the object may be deleted: never one that is desired. Asked right before each delete.
     pub fn covers(&self, id: &ObjectId) -> bool {
         !self.withdrawn.contains(id)
@@ -171,6 +180,7 @@ pub fn select<'a>(
             && !wanted.contains(live.uid.as_str())
             && !live.deleting
             && live.prune != PruneConsent::Disabled
+            && !live.left_alone
             && !elsewhere(&live.id)
     });
     for live in leaving {
@@ -200,6 +210,7 @@ pub fn select_for_deleted_app<'a>(
         .filter(|live| {
             !live.deleting
                 && live.prune != PruneConsent::Disabled
+                && !live.left_alone
                 && !elsewhere(&live.id)
                 && may_go(live, false)
         })
@@ -276,6 +287,14 @@ mod tests {
             reserved_namespace: None,
         };
         Arc::new(Rendered::prepare(build, Vec::new(), &context).expect("it can be prepared"))
+    }
+
+    #[test]
+    fn what_is_left_alone_stays() {
+        let mut left_alone = live("ConfigMap", "b", None);
+        left_alone.left_alone = true;
+        assert_eq!(selected(std::slice::from_ref(&left_alone), true), " |  | ");
+        assert!(select_for_deleted_app([&left_alone].into_iter(), |_| false).is_empty());
     }
 
     /// What was selected of `live` objects beside a desired `a`: `deleted | held | kept`.

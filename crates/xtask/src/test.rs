@@ -26,6 +26,8 @@ pub(crate) enum Part {
     Differential,
     /// What the black-box tests stand on: control plane, git server, supervisor.
     Support,
+    /// The pure heart against a real API server: what it believes of server-side apply.
+    Api,
     /// Kargo from the outside, against a real API server and a real git server.
     BlackBox,
     /// The Helm chart: lint, template, install, upgrade, uninstall.
@@ -41,6 +43,7 @@ impl Part {
             Self::Unit => "unit tests",
             Self::Differential => "comparison with the real kustomize",
             Self::Support => "tests of the test support",
+            Self::Api => "tests of the API server",
             Self::BlackBox => "black-box tests",
             Self::Chart => "chart tests",
         }
@@ -106,6 +109,10 @@ fn run_part(part: Part, arguments: &[String], summaries: &mut Vec<String>) -> Re
             let targets = ["--package", "kargo-tests", "--test", "blackbox"];
             let threads = [("RUST_TEST_THREADS", BLACK_BOX_THREADS.to_owned())];
             cargo_test(&targets, &threads, arguments, summaries)
+        }
+        Part::Api => {
+            let targets = ["--package", "kargo-tests", "--test", "api"];
+            cargo_test(&targets, &[], arguments, summaries)
         }
         Part::Chart => {
             let helm = ask_program("kargo-cluster", &["helm"])?;

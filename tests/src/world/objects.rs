@@ -19,6 +19,7 @@ const KINDS: &[(&str, &str, &str, &str, bool)] = &[
     ("DaemonSet", "apps", "v1", "daemonsets", true),
     ("Deployment", "apps", "v1", "deployments", true),
     ("Event", "", "v1", "events", true),
+    ("HorizontalPodAutoscaler", "autoscaling", "v2", "horizontalpodautoscalers", true),
     ("Ingress", "networking.k8s.io", "v1", "ingresses", true),
     ("Job", "batch", "v1", "jobs", true),
     ("KargoApp", "kargo.krampoline.io", "v1alpha1", "kargoapps", true),

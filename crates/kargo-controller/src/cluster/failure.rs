@@ -93,11 +93,13 @@ fn refusal(status: &Status, id: &ObjectId) -> (String, String, bool) {
         Refusal::UnknownField => {
             (said(), "Remove the field, or correct its name or its indentation", false)
         }
-        Refusal::Immutable => (
-            said(),
-            "This field cannot be changed once the object exists; delete the object by hand to have it made anew, or take the change back",
-            false,
-        ),
+        Refusal::Immutable => {
+            let help = format!(
+                "This field cannot be changed once the object exists; take the change back, or set the annotation {}: allowed on the object in git to have it deleted and made anew",
+                kargo_api::names::RECREATE_ANNOTATION
+            );
+            return (said(), help, false);
+        }
         Refusal::Quota => (said(), "Lower the requests, or ask for a larger quota", true),
         Refusal::Terminating => (said(), "It is tried again when the namespace is gone", true),
         Refusal::PodSecurity => (

@@ -3,24 +3,21 @@
 use futures::{StreamExt, stream};
 use kargo_api::{names::FIELD_MANAGER, reasons::EventReason};
 use kargo_core::{
-    desired::Desired,
-    finding::Finding,
-    live::Live,
     object::{AppKey, GroupKind, ObjectId},
-    world::event::{Accepted, ApplyFailure, ApplyOutcome, Event, ToApply},
+    world::event::{ApplyFailure, ApplyOutcome, Event, ToApply},
 };
 use kube::core::{
     Request,
-    params::{GetParams, Patch, PatchParams, PostParams},
+    params::{GetParams, PostParams},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::send::Sender;
 use crate::{
     cluster::{
         CallError, Cluster,
         acting::{Acting, Nobody},
-        failure,
         identity::{Identity, NoIdentity},
     },
     metrics::Metrics,
@@ -38,6 +35,8 @@ pub(crate) struct Apply {
     pub events: mpsc::Sender<Event>,
     pub app: AppKey,
     pub run: u64,
+    /// The commit that is applied, for what is said of deletions.
+    pub revision: String,
 }
 
 impl Apply {
@@ -60,12 +59,18 @@ impl Apply {
             let band = objects[0].desired.band();
             let rest =
                 objects.split_off(objects.partition_point(|object| object.desired.band() == band));
-            let (this, cluster) = (&self, &cluster);
+            let this = &self;
+            let sender = &Sender {
+                cluster: &cluster,
+                recorder: &this.recorder,
+                app: &this.app,
+                revision: &this.revision,
+            };
             stream::iter(objects)
-                .for_each_concurrent(OBJECTS_AT_ONCE, |ToApply { desired, uid }| async move {
-                    let result = this.apply(cluster, &desired, uid.as_deref()).await;
+                .for_each_concurrent(OBJECTS_AT_ONCE, |object| async move {
+                    let result = sender.send(&object).await;
                     this.metrics.apply(result.is_ok());
-                    let outcome = ApplyOutcome { desired, result };
+                    let outcome = ApplyOutcome { desired: object.desired, result };
                     let _ = this
                         .events
                         .send(Event::ObjectApplied { app: this.app.clone(), outcome })
@@ -88,42 +93,6 @@ impl Apply {
             let _ = self.events.send(Event::ObjectApplied { app, outcome }).await;
         }
         let _ = self.events.send(Event::ApplyEnded { app: self.app, run: self.run }).await;
-    }
-
-    async fn apply(
-        &self,
-        cluster: &Acting,
-        desired: &Desired,
-        uid: Option<&str>,
-    ) -> Result<Accepted, ApplyFailure> {
-        let id = desired.id();
-        let unserved = || {
-            let finding = Finding::error(format!(
-                "{} could not be applied: its kind is not served any more",
-                id.short()
-            ));
-            ApplyFailure {
-                finding: finding.about(id).at(desired.location().cloned()),
-                transient: true,
-            }
-        };
-        let path =
-            cluster.collection(&id.group_kind, Some(desired.version()), id.namespace.as_deref());
-        let path = path.ok_or_else(unserved)?;
-        // The uid makes an apply to a known object refuse one that somebody recreated, and never create one.
-        let mut manifest = desired.manifest().clone();
-        if let (Some(uid), Some(metadata)) =
-            (uid, manifest.get_mut("metadata").and_then(Value::as_object_mut))
-        {
-            metadata.insert("uid".to_owned(), json!(uid));
-        }
-        let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let request = Request::new(path).patch(&id.name, &parameters, &Patch::Apply(&manifest));
-        let request = request.map_err(|_| unserved())?;
-        let stored: Value =
-            cluster.write(request).await.map_err(|error| failure::of_apply(&error, desired))?;
-        let live = Live::observe(&stored, cluster.installation()).ok_or_else(unserved)?;
-        Ok(Accepted { live: Box::new(live), remarks: Vec::new() })
     }
 
     /// Creates a namespace that nobody has made. It carries no owner: it is shared, and never pruned. A

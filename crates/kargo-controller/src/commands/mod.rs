@@ -3,5 +3,8 @@
 pub(crate) mod apply;
 pub(crate) mod load;
 pub(crate) mod prune;
+mod recreate;
+mod send;
 pub(crate) mod unmark;
+mod users;
 pub(crate) mod write;

@@ -1,11 +1,15 @@
 //! Deleting what left git: a look at the live object first, then a DELETE that names its uid and version.
 
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
 use kargo_api::reasons::EventReason;
 use kargo_core::{
     live::Live,
     marks::Mark,
     prune::{Candidate, PrunePermit},
     reserved::is_reserved,
+    users::{Used, Users},
     world::event::{ApplyFailure, Event, Gone, PruneOutcome},
 };
 use kube::core::{
@@ -15,10 +19,11 @@ use kube::core::{
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::users;
 use crate::{
     cluster::{
         CallError, Cluster,
-        acting::Acting,
+        acting::{Acting, Nobody},
         failure,
         identity::{Identity, NoIdentity},
     },
@@ -29,6 +34,9 @@ use crate::{
 /// A look and a delete are tried so often while somebody changes the object in between.
 const ATTEMPTS: u32 = 3;
 
+/// How many objects of one app are deleted at once.
+const DELETES_AT_ONCE: usize = 4;
+
 /// Carries out [`kargo_core::world::event::Command::Prune`].
 pub(crate) struct Prune {
     pub cluster: Cluster,
@@ -38,48 +46,116 @@ pub(crate) struct Prune {
 }
 
 impl Prune {
-    /// Deletes the candidates that the permit covers.
+    /// Deletes the candidates that the permit covers: what pods refer to after the workloads, and only if no pod does.
     pub(crate) async fn run(
         self,
         identity: Result<Identity, NoIdentity>,
         permit: PrunePermit,
         candidates: Vec<Candidate>,
     ) {
-        let cluster = self.cluster.act_as(identity).await;
-        let mut outcomes = Vec::with_capacity(candidates.len());
-        for candidate in candidates.into_iter().filter(|candidate| permit.covers(&candidate.id)) {
-            let result = match &cluster {
-                Ok(cluster) => delete(cluster, &permit, &candidate).await,
-                Err(nobody) => Err(ApplyFailure {
-                    finding: nobody.finding(&candidate.id, "deleted"),
-                    transient: nobody.is_transient(),
-                }),
-            };
-            self.metrics.prune(result.is_ok());
-            match &result {
-                Ok(Gone::Deleted) => {
-                    let reason = permit.reason();
-                    tracing::info!(app = %permit.app(), object = %candidate.id, uid = candidate.uid, reason, "deleted");
-                    let note = format!(
-                        "{} (uid {}) was deleted, because {reason}.",
-                        candidate.id.short(),
-                        candidate.uid
-                    );
-                    self.recorder.tell(permit.app(), EventReason::Pruned, &note);
-                }
-                Ok(Gone::NotThere | Gone::InUse(_)) => {}
-                Err(failure) => self.recorder.tell(
-                    permit.app(),
-                    EventReason::PruneFailed,
-                    &failure.finding.to_string(),
-                ),
-            }
-            outcomes.push(PruneOutcome { candidate, result });
-        }
+        let outcomes = match self.cluster.act_as(identity).await {
+            Ok(cluster) => self.delete_in_order(&cluster, &permit, candidates).await,
+            Err(nobody) => self.refuse(&permit, candidates, &nobody),
+        };
         let _ = self.events.send(Event::Pruned { app: permit.app().clone(), outcomes }).await;
+    }
+
+    /// Nobody can delete them: each is answered all the same.
+    fn refuse(
+        &self,
+        permit: &PrunePermit,
+        candidates: Vec<Candidate>,
+        nobody: &Nobody,
+    ) -> Vec<PruneOutcome> {
+        let answer = |candidate: Candidate| {
+            let finding = nobody.finding(&candidate.id, "deleted");
+            let result = Err(ApplyFailure { finding, transient: nobody.is_transient() });
+            self.tell(permit, &candidate, &result);
+            PruneOutcome { candidate, result }
+        };
+        candidates.into_iter().map(answer).collect()
+    }
+
+    async fn delete_in_order(
+        &self,
+        cluster: &Acting,
+        permit: &PrunePermit,
+        candidates: Vec<Candidate>,
+    ) -> Vec<PruneOutcome> {
+        let (referred, others): (Vec<Candidate>, Vec<Candidate>) =
+            candidates.into_iter().partition(|candidate| Used::of(&candidate.id).is_some());
+        let mut outcomes = self.delete_all(cluster, permit, others, &BTreeMap::new()).await;
+        let users = if permit.waits_for_users() {
+            users::of(cluster, &referred).await
+        } else {
+            BTreeMap::new()
+        };
+        outcomes.extend(self.delete_all(cluster, permit, referred, &users).await);
+        outcomes
+    }
+
+    async fn delete_all(
+        &self,
+        cluster: &Acting,
+        permit: &PrunePermit,
+        candidates: Vec<Candidate>,
+        users: &BTreeMap<String, Result<Users, CallError>>,
+    ) -> Vec<PruneOutcome> {
+        stream::iter(candidates)
+            .map(|candidate| async move {
+                if !permit.covers(&candidate.id) {
+                    return None;
+                }
+                let used = candidate.id.namespace.as_ref().and_then(|name| users.get(name));
+                let result = match used {
+                    Some(Err(error)) => Err(failure::of_delete(error, &candidate.id)),
+                    Some(Ok(users)) if users.of(&candidate.id).is_some() => {
+                        let user = users.of(&candidate.id).unwrap_or_default();
+                        Ok(Gone::InUse(user.to_owned()))
+                    }
+                    _ => delete(cluster, permit, &candidate).await,
+                };
+                self.tell(permit, &candidate, &result);
+                Some(PruneOutcome { candidate, result })
+            })
+            .buffer_unordered(DELETES_AT_ONCE)
+            .filter_map(std::future::ready)
+            .collect()
+            .await
+    }
+
+    fn tell(
+        &self,
+        permit: &PrunePermit,
+        candidate: &Candidate,
+        result: &Result<Gone, ApplyFailure>,
+    ) {
+        self.metrics.prune(result.is_ok());
+        match result {
+            Ok(Gone::Deleted) => {
+                let reason = permit.reason();
+                tracing::info!(app = %permit.app(), object = %candidate.id, uid = candidate.uid, reason, "deleted");
+                let note = format!(
+                    "{} (uid {}) was deleted, because {reason}.",
+                    candidate.id.short(),
+                    candidate.uid
+                );
+                self.recorder.tell(permit.app(), EventReason::Pruned, &note);
+            }
+            Ok(Gone::InUse(user)) => {
+                tracing::info!(app = %permit.app(), object = %candidate.id, user, "not deleted yet: it is still used");
+            }
+            Ok(Gone::NotThere) => {}
+            Err(failure) => self.recorder.tell(
+                permit.app(),
+                EventReason::PruneFailed,
+                &failure.finding.to_string(),
+            ),
+        }
     }
 }
 
+/// Deletes one object, trying again while somebody changes it between the look and the delete.
 async fn delete(
     cluster: &Acting,
     permit: &PrunePermit,

@@ -219,6 +219,8 @@ fn is_warning(reason: EventReason) -> bool {
         EventReason::Deployed
         | EventReason::DriftRepaired
         | EventReason::Pruned
+        | EventReason::Adopted
+        | EventReason::Recreated
         | EventReason::NamespaceCreated => false,
         EventReason::DeployFailed
         | EventReason::RenderFailed
@@ -241,6 +243,8 @@ fn action(reason: EventReason) -> &'static str {
         EventReason::Unhealthy | EventReason::DriftFound | EventReason::Fighting => "Observe",
         EventReason::Deployed
         | EventReason::DeployFailed
+        | EventReason::Adopted
+        | EventReason::Recreated
         | EventReason::NamespaceCreated
         | EventReason::ClaimRefused => "Deploy",
     }

@@ -25,6 +25,7 @@ impl World {
             Ok(Accepted { mut live, .. }) => {
                 live.settle_applied(&outcome.desired);
                 let as_sent = live.deleting
+                    || outcome.desired.policy().apply_once
                     || (live.mark == Mark::Ours(key.clone()) && live.is_intact(&outcome.desired));
                 if !as_sent {
                     let finding = Finding::error(format!(

@@ -98,6 +98,8 @@ pub(super) struct Repairs {
     pub(super) pending: bool,
     /// The incarnation that went before it was put back, if it went.
     pub(super) gone_uid: Option<String>,
+    /// Which field was taken by whom before it was put back, in words.
+    pub(super) taken: Option<String>,
 }
 
 /// A failure to load, or to prune, and when to try again.

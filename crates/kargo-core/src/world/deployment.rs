@@ -120,7 +120,17 @@ impl Deployment {
         let Some(desired) = self.rendered.get(id).cloned() else { return };
         // An object of somebody else says nothing about this app, whatever state it is in.
         let is_refused = self.refused.contains_key(id);
-        let live = live.filter(|live| !is_refused && live.mark == Mark::Ours(app.clone()));
+        let policy = desired.policy();
+        if policy.leave_alone {
+            self.dirty.remove(id);
+            self.drifted.remove(id);
+            self.failures.remove(id);
+            self.unhealthy.remove(id);
+            return;
+        }
+        let live = live.filter(|live| {
+            !is_refused && (live.mark == Mark::Ours(app.clone()) || policy.apply_once)
+        });
         self.note_run(&desired, live);
         let done = self.is_done(&desired, live);
         if done.is_some() || live.is_some_and(|live| live.is_intact(&desired)) {
@@ -218,14 +228,26 @@ impl Deployment {
         }
     }
 
+    /// Notes who took which field of an object that is put back now.
+    pub(super) fn note_taken(&mut self, id: &ObjectId, live: Option<&Live>) {
+        if let Some(repairs) = self.repairs.get_mut(id) {
+            repairs.taken = live.and_then(Live::taken).map(ToString::to_string);
+        }
+    }
+
     /// What to tell people when an object was put back; `uid` is its incarnation now.
     pub(super) fn repaired(&mut self, id: &ObjectId, uid: &str) -> Option<String> {
         let repairs = self.repairs.get_mut(id).filter(|repairs| repairs.pending)?;
         repairs.pending = false;
         // An object that lost our labels goes from the watch just like a deleted one.
         let was_deleted = repairs.gone_uid.take().is_some_and(|gone| gone != uid);
-        let what = if was_deleted { "deleted" } else { "changed" };
-        Some(format!("{} was {what} by hand and has been put back as git has it.", id.short()))
+        let taken = repairs.taken.take();
+        let what = match taken.filter(|_| !was_deleted) {
+            Some(taken) => format!("{}: {taken}", id.short()),
+            None if was_deleted => format!("{} was deleted by hand", id.short()),
+            None => format!("{} was changed by hand", id.short()),
+        };
+        Some(format!("{what}; it has been put back as git has it."))
     }
 }
 
@@ -237,6 +259,7 @@ impl Repairs {
             not_before: now.monotonic,
             pending: false,
             gone_uid: None,
+            taken: None,
         }
     }
 }

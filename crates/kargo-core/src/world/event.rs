@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kargo_api::{KargoApp, KargoAppStatus, names, reasons::EventReason, reasons::Reason};
 
 use crate::{
+    autoscaling::ReplicasOwner,
     desired::{Desired, Rendered},
     finding::Finding,
     live::Live,
@@ -105,6 +106,8 @@ pub struct ToApply {
     /// The uid of the live object, if there is one that is ours; without it, nobody's object may be overwritten
     /// unseen.
     pub uid: Option<String>,
+    /// Who has `spec.replicas` of the live object.
+    pub replicas: ReplicasOwner,
 }
 
 /// An object that the API server took.
@@ -265,6 +268,8 @@ pub enum Command {
         app: AppKey,
         /// The number of the apply.
         run: u64,
+        /// The commit that is applied.
+        revision: String,
         /// What to send.
         objects: Vec<ToApply>,
         /// Namespaces to create first if nobody has.

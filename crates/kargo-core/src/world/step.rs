@@ -11,6 +11,7 @@ use super::{
     event::{ApplyFailure, Command, LoadRequest, Now, ToApply},
 };
 use crate::{
+    marks::Mark,
     object::{AppKey, GroupKind, ObjectId},
     prune::Applied,
 };
@@ -143,13 +144,17 @@ impl World {
             .iter()
             .filter_map(|id| {
                 let desired = Arc::clone(deployment.rendered.get(id)?);
-                let uid = self.cluster.get(id).map(|live| live.uid.clone());
-                Some(ToApply { desired, uid })
+                // What only carries our labels is not known to be ours.
+                let live = self.cluster.get(id).filter(|live| live.mark != Mark::Foreign);
+                let uid = live.map(|live| live.uid.clone());
+                let replicas = live.map(|live| live.replicas.clone()).unwrap_or_default();
+                Some(ToApply { desired, uid, replicas })
             })
             .collect();
         for id in &due {
             if deployment.drifted.remove(id) {
                 deployment.note_repair(id, self.cluster.get(id).is_none(), now);
+                deployment.note_taken(id, self.cluster.get(id));
             }
         }
         let namespaces = if app.spec.sync.create_namespace {
@@ -163,6 +168,7 @@ impl World {
         self.commands.push(Command::Apply {
             app: app.key.clone(),
             run: self.runs,
+            revision: deployment.rendered.revision().to_owned(),
             objects,
             namespaces,
         });

@@ -220,7 +220,8 @@ impl Shell {
                 Work::Done
             }
             Work::Apply { app, run, mut objects } => {
-                let ToApply { desired, uid } = objects.pop_front().expect("an apply has objects");
+                let ToApply { desired, uid, .. } =
+                    objects.pop_front().expect("an apply has objects");
                 let result = if refused {
                     Err(Refusal::Unavailable)
                 } else {

@@ -15,13 +15,13 @@ use super::{
     words::{NAMES_IN_A_MESSAGE, how_to_confirm, how_to_request, names, short},
 };
 use crate::{
-    finding::{self, Finding},
+    finding::{self, Finding, Severity},
     finished,
     marks::Mark,
     object::ObjectId,
     world::{
         World,
-        app::{App, Deployment, Phase},
+        app::{App, Deployment, Phase, Retry},
         gate::Hold,
     },
 };
@@ -75,7 +75,10 @@ impl Deployment {
                 ),
             );
         }
-        if let Some(retry) = &app.prune_failure {
+        let waits_for_users = |retry: &Retry<Vec<Finding>>| {
+            retry.what.iter().all(|finding| finding.severity == Severity::Note)
+        };
+        if let Some(retry) = app.prune_failure.as_ref().filter(|retry| !waits_for_users(retry)) {
             let first = retry.what.first().map(ToString::to_string).unwrap_or_default();
             return Verdict {
                 findings: retry.what.clone(),
@@ -110,6 +113,18 @@ impl Deployment {
                     self.waiting_for(world)
                 ),
             );
+        }
+        if let Some(retry) = app.prune_failure.as_ref().filter(|_| self.phase == Phase::Pruning) {
+            // What is still in use goes later; all that is desired stands.
+            let first = retry.what.first().map(ToString::to_string).unwrap_or_default();
+            return Verdict {
+                findings: retry.what.clone(),
+                ..verdict(
+                    CurrentState::Succeeded,
+                    Reason::Deployed,
+                    format!("Commit {revision} is deployed. {first}"),
+                )
+            };
         }
         match self.phase {
             Phase::Applying => verdict(
