@@ -26,7 +26,8 @@ impl Context<'_> {
                 self.check_fence(root, path, &real, spot)?;
                 self.read(&real, size, spot)
             }
-            Found::Folder(_) => {
+            Found::Folder(real) => {
+                self.looked_at.insert(real);
                 let what = format!("`{path}` is a folder, and a file is needed here");
                 Err(self.fail_with_help(Code::WrongFileKind, spot, what, "Name a file in it"))
             }
@@ -59,7 +60,6 @@ impl Context<'_> {
     /// Reads a file whose real path is known.
     pub(crate) fn read(&mut self, real: &str, size: u64, spot: Spot) -> Result<SourceFile> {
         let budget = self.options.budget;
-        self.looked_at.insert(real.to_owned());
         self.files_read += 1;
         self.bytes_read = self.bytes_read.saturating_add(size);
         if size > budget.file_bytes {

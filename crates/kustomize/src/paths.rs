@@ -76,6 +76,8 @@ impl Context<'_> {
                     real = next;
                 }
                 Some(Entry::File { size }) if pending.is_empty() => {
+                    // Also where the file is refused before it is read: without it, the build may succeed.
+                    self.looked_at.insert(next.clone());
                     return Ok(Found::File(next, size));
                 }
                 None | Some(Entry::File { .. }) => {

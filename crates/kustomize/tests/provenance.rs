@@ -118,6 +118,34 @@ fn what_was_looked_at() {
     assert!(looked_at.contains("a") && looked_at.contains(""), "{looked_at:?}");
 }
 
+/// Whatever has to change before a refused build can succeed was looked at.
+#[test]
+fn what_was_looked_at_by_builds_that_are_refused() {
+    let object = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n";
+    let table: &[(&[(&str, &str)], &str)] = &[
+        (
+            &[("in/kustomization.yaml", "namePrefix: a\n"), ("in/Kustomization", "")],
+            "in/Kustomization",
+        ),
+        (
+            &[("in/kustomization.yaml", "resources: [../out.yaml]\n"), ("out.yaml", object)],
+            "out.yaml",
+        ),
+        (
+            &[("in/kustomization.yaml", "components: [a.yaml]\n"), ("in/a.yaml", object)],
+            "in/a.yaml",
+        ),
+        (&[("in/kustomization.yaml", "patches: [{path: p}]\n"), ("in/p/x.yaml", object)], "in/p"),
+        (&[("in", object)], "in"),
+    ];
+    for (files, expected) in table {
+        let tree = MemoryTree::from_iter(files.iter().copied());
+        let outcome = build(&tree, "in", &Options::default());
+        assert!(outcome.result.is_err(), "{files:?}");
+        assert!(outcome.looked_at.contains(*expected), "{files:?}: {:?}", outcome.looked_at);
+    }
+}
+
 #[test]
 fn the_namespace_from_outside_overrides_the_root() {
     let tree = MemoryTree::from_iter([
