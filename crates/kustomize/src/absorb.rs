@@ -7,7 +7,7 @@ use crate::error::Code;
 use crate::metadata::{self, Origin};
 use crate::position::Spot;
 use crate::resource::{Behavior, Resource};
-use crate::resource_set::{AnyId, ResourceSet};
+use crate::resource_set::ResourceSet;
 use crate::yaml::{Data, Node};
 
 /// A generated object and what made it.
@@ -26,11 +26,7 @@ pub(crate) fn absorb(
     if let Some(origin) = origin {
         origin.annotate_if_missing(&mut resource);
     }
-    let found = if set.list().is_empty() {
-        Vec::new()
-    } else {
-        AnyId::new(set.list()).find(&resource.id, set.list())
-    };
+    let found = set.find(&resource.id);
     let spot = resource.origin;
     match (found.as_slice(), resource.behavior) {
         ([], Behavior::Unspecified | Behavior::Create) => set.append(resource, context),
@@ -44,7 +40,9 @@ pub(crate) fn absorb(
             ))
         }
         ([number], Behavior::Merge | Behavior::Replace) => {
-            let old = &mut set.list_mut()[*number];
+            let mut old = set.list()[*number].clone();
+            let old = &mut old;
+            context.step(old.node.size().nodes as u64, spot)?;
             inherit(&mut resource, old);
             if resource.behavior == Behavior::Merge {
                 let origin = old.annotation(metadata::ORIGIN).map(str::to_owned);
@@ -60,7 +58,7 @@ pub(crate) fn absorb(
             resource.document = old.document;
             resource.generator = old.generator;
             resource.refresh(&context.schema);
-            *old = resource;
+            set.replace(*number, resource);
             Ok(())
         }
         ([number], _) => {

@@ -19,6 +19,7 @@ use crate::resource_set::ResourceSet;
 use crate::resources::{Source, objects_of};
 use crate::schema::Schema;
 use crate::transformers::Transformer;
+use crate::yaml::Size;
 use crate::{configurations, crds, steps};
 
 /// What has been put together so far.
@@ -87,6 +88,7 @@ impl Target<'_> {
         tables: &Arc<Config>,
         context: &mut Context<'_>,
     ) -> Result<()> {
+        context.step(into.config.cost_of_merging(tables), self.file_spot())?;
         into.config.merge(tables).map_err(|conflict| {
             let what = format!("the field tables disagree on whether to create `{}`", conflict.0);
             context.fail_with_help(
@@ -301,6 +303,9 @@ pub(crate) fn merge(
     context: &mut Context<'_>,
 ) -> Result<()> {
     into.set.append_all(own.set.into_list(), context)?;
+    if let Some(tables) = own.config.shared() {
+        context.step(into.config.cost_of_merging(tables), spot)?;
+    }
     into.config.merge_other(&own.config).map_err(|conflict| {
         let what = format!("the field tables disagree on whether to create `{}`", conflict.0);
         context.fail_with_help(
@@ -398,16 +403,16 @@ pub(crate) fn run(
         if context.has_failed() && !step.transformer.is_independent() {
             break;
         }
+        context.step(into.set.list().len() as u64, step.transformer.spot())?;
         let outcome = step.transformer.transform(&mut into.set, context);
         if outcome.is_err() && !step.transformer.is_independent() {
             break;
         }
         if let Some(origin) = step.origin.filter(|_| annotates && !context.has_failed()) {
-            into.set
-                .list_mut()
-                .iter_mut()
-                .filter(|resource| !resource.deleted)
-                .for_each(|resource| origin.annotate_change(resource));
+            for resource in into.set.list_mut().iter_mut().filter(|resource| !resource.deleted) {
+                let size = origin.annotate_change(resource);
+                context.make(Size { nodes: 0, text: size, depth: 0 }, resource.origin)?;
+            }
         }
     }
     into.set.drop_deleted();

@@ -205,6 +205,25 @@ impl Config {
         Ok(())
     }
 
+    /// Number of fields in all tables.
+    fn size(&self) -> u64 {
+        let references = self.name_reference.iter().map(|reference| reference.referrers.len() + 1);
+        let tables = [
+            &self.name_prefix,
+            &self.name_suffix,
+            &self.namespace,
+            &self.common_labels,
+            &self.labels,
+            &self.template_labels,
+            &self.common_annotations,
+            &self.var_reference,
+            &self.images,
+            &self.replicas,
+        ];
+        let fields = tables.iter().map(|table| table.len());
+        (references.sum::<usize>() + fields.sum::<usize>()) as u64
+    }
+
     /// In the order in which kustomize applies them: by kind.
     pub(crate) fn sort(&mut self) {
         let tables = [
@@ -260,6 +279,21 @@ impl SharedConfig {
             }
         }
         Ok(())
+    }
+
+    /// Steps that [`SharedConfig::merge`] takes.
+    pub(crate) fn cost_of_merging(&self, other: &Arc<Config>) -> u64 {
+        let is_default = Arc::ptr_eq(other, &DEFAULT) || Arc::ptr_eq(other, &MERGED_DEFAULT);
+        match &self.tables {
+            Some(tables) if !is_default && !Arc::ptr_eq(tables, other) => {
+                tables.size() + other.size() + tables.size() * other.size() / 16
+            }
+            _ => 1,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> Option<&Arc<Config>> {
+        self.tables.as_ref()
     }
 
     pub(crate) fn merge_other(&mut self, other: &Self) -> Result<(), Conflict> {

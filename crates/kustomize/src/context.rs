@@ -10,8 +10,9 @@ use crate::options::Options;
 use crate::position::{Files, Spot};
 use crate::schema::Schema;
 use crate::tree::Tree;
+use crate::yaml::Size;
 use crate::yaml::json::NotJson;
-use crate::yaml::load::Limits;
+use crate::yaml::load::{Limits, Spent};
 use crate::yaml::text::Fault;
 
 /// Something went wrong and has been reported.
@@ -41,7 +42,6 @@ pub(crate) struct Context<'a> {
     pub(crate) bytes_read: u64,
     pub(crate) kustomizations: usize,
     pub(crate) objects: usize,
-    steps: u64,
     aliases: u32,
     regexes: HashMap<String, Option<Arc<Regex>>>,
 }
@@ -62,6 +62,8 @@ impl<'a> Context<'a> {
             known_folders: HashSet::new(),
             limits: Limits {
                 nodes: budget.nodes,
+                text_bytes: budget.text_bytes,
+                steps: budget.steps,
                 alias_nodes: budget.alias_nodes,
                 depth: budget.depth,
                 documents: budget.documents,
@@ -73,7 +75,6 @@ impl<'a> Context<'a> {
             bytes_read: 0,
             kustomizations: 0,
             objects: 0,
-            steps: budget.steps,
             aliases: 1,
             regexes: HashMap::new(),
         }
@@ -120,37 +121,37 @@ impl<'a> Context<'a> {
         self.warnings.push(Warning { position, what: what.into(), help: Some(help.into()) });
     }
 
-    /// Pays for comparisons; fails when the budget is used up.
+    /// Pays for work; fails when the budget is used up.
     pub(crate) fn step(&mut self, steps: u64, spot: Spot) -> Result<()> {
-        if let Some(rest) = self.steps.checked_sub(steps) {
-            self.steps = rest;
-            return Ok(());
-        }
-        self.steps = 0;
-        Err(self.fail_with_help(
-            Code::Budget,
-            spot,
-            format!("this build takes more than {} steps", self.options.budget.steps),
-            "Split it into several applications",
-        ))
+        self.limits.step(steps).map_err(|spent| self.spent(spent, spot))
     }
 
-    /// Pays for nodes that a transformer copies, and checks how deep they will lie.
-    pub(crate) fn copy(&mut self, nodes: usize, depth: usize, spot: Spot) -> Result<()> {
-        if depth > self.options.budget.depth {
-            let what = format!(
-                "this nests lists and maps deeper than {} levels",
-                self.options.budget.depth
-            );
+    /// Pays for what is made or copied.
+    pub(crate) fn make(&mut self, size: Size, spot: Spot) -> Result<()> {
+        self.limits.make(size).map_err(|spent| self.spent(spent, spot))
+    }
+
+    /// Pays for a value that is copied to where `above` lists and maps are around it.
+    pub(crate) fn copy(&mut self, size: Size, above: usize, spot: Spot) -> Result<()> {
+        let most = self.options.budget.depth;
+        if size.depth + above > most {
+            let what = format!("this nests lists and maps deeper than {most} levels");
             return Err(self.fail_with_help(Code::Budget, spot, what, "Flatten the structure"));
         }
-        if let Some(rest) = self.limits.nodes.checked_sub(nodes) {
-            self.limits.nodes = rest;
-            return Ok(());
-        }
-        self.limits.nodes = 0;
-        let what = format!("this build makes more than {} YAML nodes", self.options.budget.nodes);
-        Err(self.fail_with_help(Code::Budget, spot, what, "Split it into several applications"))
+        self.make(size, spot)
+    }
+
+    /// Reports that a limit has been reached.
+    pub(crate) fn spent(&mut self, spent: Spent, spot: Spot) -> Failed {
+        let budget = self.options.budget;
+        let what = match spent {
+            Spent::Nodes => format!("this build makes more than {} YAML nodes", budget.nodes),
+            Spent::Text => {
+                format!("this build makes more than {} bytes of text", budget.text_bytes)
+            }
+            Spent::Steps => format!("this build takes more than {} steps", budget.steps),
+        };
+        self.fail_with_help(Code::Budget, spot, what, "Split it into several applications")
     }
 
     /// Numbers for scalars that are added together (see `Scalar::alias`): the first of `count`.

@@ -80,7 +80,8 @@ impl Walk<'_, '_> {
     fn definition(&mut self, name: &str, path: &mut Vec<String>) -> Result<()> {
         let definitions = self.definitions;
         let Some((key, definition)) = definitions.entry(name) else { return Ok(()) };
-        self.context.step(1, key.spot)?;
+        let properties_here = properties(definition).map_or(0, |map| map.entries.len());
+        self.context.step(1 + properties_here as u64, key.spot)?;
         if path.len() > MAX_DEPTH {
             let what = format!(
                 "the definition `{name}` refers to itself, or to others more than {MAX_DEPTH} times in a row"

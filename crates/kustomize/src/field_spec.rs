@@ -5,6 +5,7 @@ use crate::context::{Context, Failed, Result};
 use crate::error::Code;
 use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
+use crate::yaml::load::{Limits, Spent};
 use crate::yaml::{Data, Node, Scalar, Tag};
 
 /// What is created at the end of a path that does not exist.
@@ -25,13 +26,13 @@ pub(crate) enum Stop {
     EmptyPart,
     /// The setter refused, in words.
     Refused(Spot, String),
-    /// The setter failed and has reported it.
-    Reported,
+    /// The budget is used up.
+    Spent(Spent),
 }
 
-impl From<Failed> for Stop {
-    fn from(_: Failed) -> Self {
-        Self::Reported
+impl From<Spent> for Stop {
+    fn from(spent: Spent) -> Self {
+        Self::Spent(spent)
     }
 }
 
@@ -61,18 +62,19 @@ pub(crate) fn apply(
     context: &mut Context<'_>,
     set: &mut Set<'_>,
 ) -> Result<bool> {
+    context.step(1, resource.origin)?;
     if !resource.id.gvk.is_selected_by(&spec.gvk) {
         return Ok(false);
     }
     let create = if spec.create { create } else { Create::Never };
-    walk(&mut resource.node, &spec.path.parts, create, set)
+    walk(&mut resource.node, &spec.path.parts, create, &mut context.limits, set)
         .map_err(|stop| explain(resource, spec, context, stop))
 }
 
 fn explain(resource: &Resource, spec: &FieldSpec, context: &mut Context<'_>, stop: Stop) -> Failed {
     let path = &spec.path.text;
     let (spot, what) = match stop {
-        Stop::Reported => return Failed,
+        Stop::Spent(spent) => return context.spent(spent, resource.origin),
         Stop::NotAMap(spot, found) => (
             spot,
             format!(
@@ -106,14 +108,17 @@ pub(crate) fn replace_scalar(node: &mut Node, scalar: Scalar, spot: Spot) -> Res
     Ok(true)
 }
 
-/// Lists on the way are entered without being named.
+/// Lists on the way are entered without being named. What is looked up and written is paid for.
 pub(crate) fn walk(
     node: &mut Node,
     parts: &[Part],
     create: Create,
+    limits: &mut Limits,
     set: &mut Set<'_>,
 ) -> Result<bool, Stop> {
-    let Some((part, rest)) = parts.split_first() else { return set(node) };
+    let Some((part, rest)) = parts.split_first() else {
+        return metered(node, limits, set);
+    };
     if node.is_null() {
         return Ok(false);
     }
@@ -122,7 +127,7 @@ pub(crate) fn walk(
         Data::List(list) => {
             let mut changed = false;
             for element in list {
-                changed |= walk(element, parts, create, set)?;
+                changed |= walk(element, parts, create, limits, set)?;
             }
             Ok(changed)
         }
@@ -130,6 +135,7 @@ pub(crate) fn walk(
             if part.name.is_empty() {
                 return Err(Stop::EmptyPart);
             }
+            limits.step(1 + map.entries.len() as u64 / 8)?;
             let may_create = create != Create::Never && !part.is_list;
             let missing = map.index_of(&part.name).is_none();
             if missing && !may_create {
@@ -144,11 +150,26 @@ pub(crate) fn walk(
             if field.is_null() {
                 replace_null(field, part.is_list, may_create.then_some(create), last);
             }
-            let changed = walk(field, rest, create, set)?;
+            let changed = walk(field, rest, create, limits, set)?;
             Ok(changed || missing)
         }
         Data::Scalar(_) => Err(Stop::NotAMap(spot, node.kind_name())),
     }
+}
+
+/// Changes a field and pays for what it has grown by.
+pub(crate) fn metered(
+    node: &mut Node,
+    limits: &mut Limits,
+    set: &mut Set<'_>,
+) -> Result<bool, Stop> {
+    let before = node.shallow_size();
+    limits.step(before.nodes as u64)?;
+    let changed = set(node)?;
+    if changed {
+        limits.make(node.shallow_size().since(before))?;
+    }
+    Ok(changed)
 }
 
 /// What is null becomes what would have been created.

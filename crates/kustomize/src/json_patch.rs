@@ -62,8 +62,13 @@ impl JsonPatch {
         object: &str,
         context: &mut Context<'_>,
     ) -> Result<()> {
+        let nodes = node.size().nodes;
+        context.step(nodes as u64, node.spot)?;
         json::through_json(node).map_err(|fault| context.fail_as_json(fault, node.spot))?;
         for operation in &self.operations {
+            let length = operation.path.len() + operation.from.len();
+            // A look-up in a map may meet all of its keys.
+            context.step((length + nodes / 16) as u64 + 1, operation.spot)?;
             operation.apply(node, context).map_err(|fault| match fault {
                 Fault::Reported => Failed,
                 Fault::What(what) => {
@@ -148,7 +153,10 @@ impl Operation {
                 take(root, &self.path)?;
                 Ok(())
             }
-            Kind::Replace => self.replace(root),
+            Kind::Replace => {
+                context.copy(self.value.size(), self.path.len(), self.spot)?;
+                self.replace(root)
+            }
             Kind::Move => {
                 if self.path.len() > self.from.len() && self.path.starts_with(&self.from) {
                     return fault("a value cannot be moved into itself");
@@ -166,7 +174,11 @@ impl Operation {
                 };
                 self.add(root, &self.path, value, context)
             }
-            Kind::Test => self.test(root),
+            Kind::Test => {
+                let found = find(root, &self.path)?.map_or(0, |found| found.size().nodes);
+                context.step(found as u64, self.spot)?;
+                self.test(root)
+            }
         }
     }
 
@@ -177,8 +189,7 @@ impl Operation {
         value: Node,
         context: &mut Context<'_>,
     ) -> std::result::Result<(), Fault> {
-        let (nodes, depth) = value.extent();
-        context.copy(nodes, depth + path.len(), self.spot)?;
+        context.copy(value.size(), path.len(), self.spot)?;
         let Some((last, parent)) = path.split_last() else {
             return fault("the whole object cannot be replaced");
         };

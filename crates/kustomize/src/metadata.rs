@@ -103,11 +103,12 @@ impl Origin {
         }
     }
 
-    /// Adds a transformer to the list; what has no origin yet counts as made by it.
-    pub(crate) fn annotate_change(&self, resource: &mut Resource) {
+    /// Adds a transformer to the list; what has no origin yet counts as made by it. Gives the bytes that
+    /// were written, those of the list before it included.
+    pub(crate) fn annotate_change(&self, resource: &mut Resource) -> usize {
         if resource.annotation(ORIGIN).is_none() {
             self.annotate(resource);
-            return;
+            return self.text().len();
         }
         let mut text = resource.annotation(TRANSFORMATIONS).unwrap_or_default().to_owned();
         for (number, line) in self.text().lines().enumerate() {
@@ -117,6 +118,7 @@ impl Origin {
         if let Some(metadata) = resource.metadata_mut() {
             stringify(metadata, "annotations");
         }
+        text.len()
     }
 }
 

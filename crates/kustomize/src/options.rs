@@ -59,6 +59,9 @@ pub struct Budget {
     /// YAML nodes (scalars, lists, maps) of all documents, aliases expanded, copies by patches and
     /// replacements counted; each takes some 130 bytes. Default 1,200,000.
     pub nodes: usize,
+    /// Bytes of text that the build makes itself: by aliases, generators, patches and transformers. What was
+    /// written once in a file counts only as read. Default 32 MiB.
+    pub text_bytes: u64,
     /// Nodes that come from expanding aliases and merge keys. Default 500,000.
     pub alias_nodes: usize,
     /// Nesting of lists and maps. Default 128.
@@ -67,7 +70,8 @@ pub struct Budget {
     pub documents: usize,
     /// Objects that are loaded or generated, repeats counted. Default 100,000.
     pub objects: usize,
-    /// Comparisons made by merging lists, matching selectors and following replacements. Default 50,000,000.
+    /// Work on objects: fields looked up, elements and identities compared, patterns matched. A step takes
+    /// some ten nanoseconds. Default 50,000,000.
     pub steps: u64,
 }
 
@@ -80,6 +84,7 @@ impl Default for Budget {
             kustomizations: 2_000,
             kustomization_depth: 64,
             nodes: 1_200_000,
+            text_bytes: 32 << 20,
             alias_nodes: 500_000,
             depth: 128,
             documents: 100_000,

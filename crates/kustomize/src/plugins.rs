@@ -346,6 +346,8 @@ pub(crate) fn validate(
 ) -> Result<()> {
     for validator in validators {
         let (spot, name) = (validator.transformer.spot(), validator.transformer.name());
+        let nodes: usize = into.set.list().iter().map(|resource| resource.node.size().nodes).sum();
+        context.step(4 * nodes as u64, spot)?;
         let before = snapshot(into);
         run(vec![Step { transformer: validator.transformer, origin: None }], into, false, context)?;
         if before != snapshot(into) {

@@ -14,6 +14,8 @@ pub(crate) struct ResourceSet {
     list: Vec<Resource>,
     /// Index by key of the current id, as long as nobody changed an object.
     current: Option<HashMap<String, usize>>,
+    /// Index by all identities, kept as long as whoever changes one adds the new one.
+    any: Option<AnyId>,
 }
 
 impl ResourceSet {
@@ -24,7 +26,30 @@ impl ResourceSet {
     /// The objects for a transformer. The index is built anew when it is needed again.
     pub(crate) fn list_mut(&mut self) -> &mut Vec<Resource> {
         self.current = None;
+        self.any = None;
         &mut self.list
+    }
+
+    /// The objects and the index of all their identities, for a transformer that changes few of them and
+    /// adds the identities that it gives.
+    pub(crate) fn by_any_id(&mut self) -> (&mut [Resource], &mut AnyId) {
+        self.current = None;
+        let any = self.any.get_or_insert_with(|| AnyId::new(&self.list));
+        (&mut self.list, any)
+    }
+
+    /// Numbers of the objects that are or were called so.
+    pub(crate) fn find(&mut self, id: &Id) -> Vec<usize> {
+        let any = self.any.get_or_insert_with(|| AnyId::new(&self.list));
+        any.find(id, &self.list)
+    }
+
+    /// Puts an object in the place of another that has the same identity.
+    pub(crate) fn replace(&mut self, number: usize, resource: Resource) {
+        if let Some(any) = &mut self.any {
+            any.add(number, &resource);
+        }
+        self.list[number] = resource;
     }
 
     pub(crate) fn into_list(self) -> Vec<Resource> {
@@ -48,6 +73,9 @@ impl ResourceSet {
         match index.entry(resource.id.key()) {
             Entry::Vacant(place) => {
                 place.insert(self.list.len());
+                if let Some(any) = &mut self.any {
+                    any.add(self.list.len(), &resource);
+                }
                 self.list.push(resource);
                 Ok(())
             }
@@ -125,7 +153,7 @@ impl AnyId {
     pub(crate) fn add(&mut self, number: usize, resource: &Resource) {
         for key in resource.keys() {
             let numbers = self.by_key.entry(key).or_default();
-            if !numbers.contains(&number) {
+            if numbers.last() != Some(&number) {
                 numbers.push(number);
             }
         }
@@ -140,6 +168,7 @@ impl AnyId {
                 .is_some_and(|resource| !resource.deleted && resource.keys().any(|own| own == key))
         });
         found.sort_unstable();
+        found.dedup();
         found
     }
 }

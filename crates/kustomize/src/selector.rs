@@ -13,6 +13,9 @@ use crate::label_selector::LabelSelector;
 use crate::position::Spot;
 use crate::resource::Resource;
 
+/// Steps to match one object.
+pub(crate) const SELECT_STEPS: u64 = 8;
+
 /// A selector ready to match.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
@@ -118,8 +121,8 @@ impl Matcher {
     /// By the first and the current identity, as the targets of patches are selected.
     pub(crate) fn selects(&self, resource: &Resource) -> bool {
         let gvk = &resource.id.gvk;
-        (self.matches_name(resource.original_name()) || self.matches_name(&resource.id.name))
-            && self.matches_gvk(&gvk.group, &gvk.version, &gvk.kind)
+        self.matches_gvk(&gvk.group, &gvk.version, &gvk.kind)
+            && (self.matches_name(resource.original_name()) || self.matches_name(&resource.id.name))
             && (self.matches_namespace(resource.original_namespace())
                 || self.matches_namespace(resource.id.effective_namespace()))
             && self.matches_metadata(resource)

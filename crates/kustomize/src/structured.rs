@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use crate::context::Context;
+use crate::context::{Context, Result};
 use crate::position::Spot;
 use crate::transformers::replacement::set_value;
 use crate::value_path::{PathMatcher, look_up, look_up_mut};
 use crate::yaml::json::to_value;
 use crate::yaml::load::first_document;
-use crate::yaml::{Dialect, Node, emit};
+use crate::yaml::{Dialect, Node, Size, emit};
 
 /// Sets the value if the path leads into such a text. False if it does not, or if nothing is found there.
 pub(crate) fn set(
@@ -17,8 +17,8 @@ pub(crate) fn set(
     value: &Node,
     create: bool,
     context: &mut Context<'_>,
-) -> bool {
-    let Some((length, mut document)) = find(root, path, context) else { return false };
+) -> Result<bool> {
+    let Some((length, mut document)) = find(root, path, context)? else { return Ok(false) };
     let mut found = 0;
     let mut matcher = PathMatcher { create: create.then_some(value), context, spot: Spot::NOWHERE };
     let outcome = matcher.visit(&mut document, &path[length..], &mut |node| {
@@ -27,32 +27,36 @@ pub(crate) fn set(
         Ok(())
     });
     if outcome.is_err() || found == 0 {
-        return false;
+        return Ok(false);
     }
-    let Some(scalar) = look_up_mut(root, &path[..length]) else { return false };
-    let Some(text) = write(&document, scalar.text()) else { return false };
+    let Some(scalar) = look_up_mut(root, &path[..length]) else { return Ok(false) };
+    let Some(text) = write(&document, scalar.text()) else { return Ok(false) };
+    context.make(Size { nodes: 0, text: text.len(), depth: 0 }, scalar.spot)?;
     if let crate::yaml::Data::Scalar(scalar) = &mut scalar.data {
         scalar.text = text.into();
     }
-    true
+    Ok(true)
 }
 
 /// How much of the path leads to a text, and what that text holds.
-fn find(root: &Node, path: &[String], context: &mut Context<'_>) -> Option<(usize, Node)> {
+fn find(root: &Node, path: &[String], context: &mut Context<'_>) -> Result<Option<(usize, Node)>> {
     for length in 1..path.len() {
+        context.step(length as u64, root.spot)?;
         let Ok(Some(node)) = look_up(root, &path[..length]) else { continue };
         if node.as_scalar().is_none() {
             continue;
         }
+        context.step((length + node.text().len() / 8) as u64, node.spot)?;
         let mut limits = context.limits;
         let loaded =
             first_document(node.text().as_bytes(), u32::MAX, Dialect::Resource, &mut limits);
         context.limits = limits;
         if let Ok((document, _)) = loaded {
-            return Some((length, document.unwrap_or_else(|| Node::null(Spot::NOWHERE))));
+            let document = document.unwrap_or_else(|| Node::null(Spot::NOWHERE));
+            return Ok(Some((length, document)));
         }
     }
-    None
+    Ok(None)
 }
 
 /// The document as text in the form that it had: JSON in one line or several, or YAML.

@@ -146,7 +146,12 @@ impl PathMatcher<'_, '_> {
         visit: &mut Visit<'_>,
     ) -> Result<(), PathFault> {
         self.context.step(1, self.spot)?;
-        let Some((text, rest)) = path.split_first() else { return visit(node) };
+        let Some((text, rest)) = path.split_first() else {
+            let before = node.shallow_size();
+            visit(node)?;
+            self.context.make(node.shallow_size().since(before), self.spot)?;
+            return Ok(());
+        };
         match part(text).map_err(PathFault::What)? {
             Part::Index(index) => self.index(node, index, rest, visit),
             Part::Element(key, value) => self.elements(node, key, value, rest, visit),
@@ -175,6 +180,7 @@ impl PathMatcher<'_, '_> {
         let Data::Map(map) = &mut node.data else {
             return Err(PathFault::What(format!("`{name}` is asked of {found}")));
         };
+        self.context.step(map.entries.len() as u64 / 8, self.spot)?;
         let missing = map.index_of(name).is_none();
         if missing && self.create.is_none() {
             return Ok(());
@@ -242,6 +248,7 @@ impl PathMatcher<'_, '_> {
             element.get(key).is_some_and(|field| regex.is_match(field.text().trim()))
         };
         let list = elements(node)?;
+        self.context.step(4 * list.len() as u64, self.spot)?;
         let mut found = false;
         for element in list.iter_mut().filter(|element| matches(element)) {
             found = true;

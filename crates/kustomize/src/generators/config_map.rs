@@ -53,6 +53,11 @@ pub(crate) fn generate(
     if arguments.name.is_empty() {
         return Err(crate::context::Failed);
     }
+    let pairs_of = |options: Option<&GeneratorOptions>| {
+        options.map_or(0, |options| options.labels.len() + options.annotations.len())
+    };
+    let of_options = (pairs_of(arguments.options.as_ref()) + pairs_of(global)) as u64;
+    context.step(of_options * of_options, spot)?;
     let options = merged_options(arguments.options.as_ref(), global);
     let mut object = Map::default();
     object.set("apiVersion", Node::string("v1", spot));
@@ -76,6 +81,7 @@ pub(crate) fn generate(
     resource.behavior = behavior;
     resource.needs_hash = !options.disable_name_suffix_hash;
     resource.generator = Some(kind.generator());
+    context.make(resource.node.size(), spot)?;
     context.count_objects(1, spot)?;
     Ok(resource)
 }

@@ -187,6 +187,11 @@ impl Lists {
         Ok(result)
     }
 
+    fn width(&self, number: usize) -> usize {
+        let map = self.elements[number].as_ref().and_then(Node::as_map);
+        map.map_or(1, |map| map.entries.len())
+    }
+
     fn is_nothing(&self, number: usize) -> bool {
         self.elements[number].as_ref().is_none_or(|node| {
             node.is_null() || node.as_map().is_some_and(|map| map.entries.is_empty())
@@ -254,7 +259,10 @@ impl Lists {
         if tuples.is_empty() {
             return Ok(dest);
         }
-        let cost = (tuples.len() as u64) * (tuples.len() + dest.len()) as u64;
+        // Every look-up of a key may meet all fields of an element.
+        let fields: usize = dest.iter().chain(&self.patch).map(|&at| self.width(at)).sum();
+        let cost =
+            TUPLE_STEPS * (tuples.len() as u64) * (tuples.len() + dest.len() + fields / 4) as u64;
         merge.context.step(cost, Spot::NOWHERE)?;
         if keys.len() > 1 {
             unify(&mut tuples);
@@ -427,6 +435,9 @@ impl Lists {
         Ok(joined)
     }
 }
+
+/// Steps to compare the keys of two elements.
+const TUPLE_STEPS: u64 = 8;
 
 /// Positions of the keys that any tuple has a value for; all if none has.
 fn used_keys(tuples: &[Tuple], count: usize) -> Vec<usize> {

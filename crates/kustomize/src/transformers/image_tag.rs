@@ -13,6 +13,7 @@ use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
 use crate::resource_set::ResourceSet;
 use crate::transformers::Transformer;
+use crate::yaml::load::{Limits, Spent};
 use crate::yaml::{Data, Node, Scalar};
 
 /// Changes the images that a pattern matches.
@@ -66,7 +67,8 @@ impl ImageTagTransformer {
         regex: &Arc<Regex>,
         context: &mut Context<'_>,
     ) -> Result<()> {
-        let mut changed = self.in_containers(&mut resource.node, regex);
+        let in_containers = self.in_containers(&mut resource.node, regex, &mut context.limits);
+        let mut changed = in_containers.map_err(|spent| context.spent(spent, resource.origin))?;
         changed |= apply_all(resource, &self.fields, Create::Never, context, &mut |node| {
             if node.as_scalar().is_none() {
                 return Err(Stop::Refused(
@@ -82,30 +84,40 @@ impl ImageTagTransformer {
         Ok(())
     }
 
-    fn in_containers(&self, node: &mut Node, regex: &Regex) -> bool {
+    fn in_containers(
+        &self,
+        node: &mut Node,
+        regex: &Regex,
+        limits: &mut Limits,
+    ) -> Result<bool, Spent> {
         let mut changed = false;
+        limits.step(1)?;
         match &mut node.data {
             Data::Scalar(_) => {}
             Data::List(list) => {
                 for element in list {
-                    changed |= self.in_containers(element, regex);
+                    changed |= self.in_containers(element, regex, limits)?;
                 }
             }
             Data::Map(map) => {
                 for (key, value) in &mut map.entries {
-                    changed |= self.in_containers(value, regex);
+                    changed |= self.in_containers(value, regex, limits)?;
                     if !matches!(&*key.text, "containers" | "initContainers") {
                         continue;
                     }
                     let Data::List(list) = &mut value.data else { continue };
                     for image in list.iter_mut().filter_map(|container| container.get_mut("image"))
                     {
-                        changed |= image.as_scalar().is_some() && self.update(image, regex);
+                        let before = image.shallow_size();
+                        if image.as_scalar().is_some() && self.update(image, regex) {
+                            changed = true;
+                            limits.make(image.shallow_size().since(before))?;
+                        }
                     }
                 }
             }
         }
-        changed
+        Ok(changed)
     }
 
     fn update(&self, node: &mut Node, regex: &Regex) -> bool {

@@ -1,5 +1,7 @@
 //! Labels on objects, selectors and pod templates (`LabelTransformer`).
 
+use std::collections::HashMap;
+
 use crate::arguments::LabelArguments;
 use crate::config::{Config, Conflict, FieldSpec, merge_all, merge_one};
 use crate::context::{Context, Result};
@@ -9,7 +11,7 @@ use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
 use crate::resource_set::ResourceSet;
 use crate::transformers::Transformer;
-use crate::yaml::{Data, Key, Node, Scalar};
+use crate::yaml::{Data, Key, Map, Node, Scalar};
 
 /// Sets pairs of texts in maps: labels or annotations.
 #[derive(Debug)]
@@ -81,8 +83,13 @@ impl PairsTransformer {
                 format!("{found} stands where a map of texts is expected"),
             ));
         };
+        let index = (self.pairs.len() > MANY).then(|| index_of(map));
         for (number, (key, text)) in self.pairs.iter().enumerate() {
-            if let Some(value) = map.get_mut(key) {
+            let known = match &index {
+                Some(index) => index.get(key.as_str()).copied(),
+                None => map.index_of(key),
+            };
+            if let Some((_, value)) = known.and_then(|at| map.entries.get_mut(at)) {
                 *changed_alias |= value.as_scalar().is_some_and(|scalar| scalar.alias != 0);
                 set_scalar(value, Scalar::string(text.as_str()), self.spot);
                 continue;
@@ -94,6 +101,13 @@ impl PairsTransformer {
         }
         Ok(true)
     }
+}
+
+/// More pairs than this are looked up in an index.
+const MANY: usize = 16;
+
+fn index_of(map: &Map) -> HashMap<Box<str>, usize> {
+    map.entries.iter().enumerate().map(|(at, (key, _))| (key.text.clone(), at)).collect()
 }
 
 /// `metadata/labels` of every kind.

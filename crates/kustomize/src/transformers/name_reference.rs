@@ -1,5 +1,6 @@
 //! Names that were changed are changed where they are referred to as well (`nameReference`).
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use crate::config::{Config, FieldSpec};
@@ -10,6 +11,7 @@ use crate::identity::{Gvk, NO_NAMESPACE};
 use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
 use crate::resource_set::ResourceSet;
+use crate::yaml::load::Spent;
 use crate::yaml::{Data, Node, Scalar, Tag};
 
 /// An object whose name or namespace changed, as far as references to it matter.
@@ -104,12 +106,19 @@ fn fix_one(
     let original = resource.original_gvk();
     let mut referrer = None;
     for reference in &config.name_reference {
+        context.step(reference.referrers.len() as u64 / 4 + 1, resource.origin)?;
         for spec in reference.referrers.iter().filter(|spec| original.is_selected_by(&spec.gvk)) {
             let referrer = referrer.get_or_insert_with(|| Referrer::new(resource));
-            let fix = Fix { candidates, referrer, target: &reference.target, spec };
-            let walked = walk(&mut resource.node, &spec.path.parts, Create::Never, &mut |node| {
-                fix.node(node)
-            });
+            let left = Cell::new(context.limits.steps);
+            let fix = Fix { candidates, referrer, target: &reference.target, spec, left: &left };
+            let walked = walk(
+                &mut resource.node,
+                &spec.path.parts,
+                Create::Never,
+                &mut context.limits,
+                &mut |node| fix.node(node),
+            );
+            context.limits.steps = context.limits.steps.min(left.get());
             match walked {
                 Ok(true) => resource.touch("NameReferenceTransformer", resource.origin),
                 Ok(false) => {}
@@ -126,7 +135,7 @@ fn fix_one(
 fn explain(resource: &Resource, spec: &FieldSpec, stop: Stop, context: &mut Context<'_>) -> Failed {
     let path = &spec.path.text;
     let (code, spot, what, help) = match stop {
-        Stop::Reported => return Failed,
+        Stop::Spent(spent) => return context.spent(spent, resource.origin),
         Stop::EmptyPart => (
             Code::InvalidFieldPath,
             resource.origin,
@@ -284,7 +293,12 @@ struct Fix<'f> {
     referrer: &'f Referrer,
     target: &'f Gvk,
     spec: &'f FieldSpec,
+    /// Steps that may still be taken.
+    left: &'f Cell<u64>,
 }
+
+/// Steps to judge one object that a name may mean.
+const CANDIDATE_STEPS: u64 = 8;
 
 impl Fix<'_> {
     fn node(&self, node: &mut Node) -> Result<bool, Stop> {
@@ -359,6 +373,8 @@ impl Fix<'_> {
         spot: Spot,
     ) -> Result<Option<&Candidate>, Stop> {
         let Some(numbers) = self.candidates.by_previous_name.get(old_name) else { return Ok(None) };
+        let cost = CANDIDATE_STEPS * numbers.len() as u64;
+        self.left.set(self.left.get().checked_sub(cost).ok_or(Stop::Spent(Spent::Steps))?);
         let mut found: Vec<&Candidate> = numbers
             .iter()
             .map(|&number| &self.candidates.list[number])

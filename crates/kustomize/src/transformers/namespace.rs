@@ -138,9 +138,13 @@ impl NamespaceTransformer {
         for subject in list.iter_mut() {
             if subject.get(field).is_some_and(|value| value.value_text() == wanted) {
                 let path = [crate::config::Part { name: "namespace".into(), is_list: false }];
-                changed |=
-                    walk(subject, &path, Create::Scalar(Tag::Str), &mut |node| self.set(node))
-                        .unwrap_or_default();
+                let limits = &mut context.limits;
+                let create = Create::Scalar(Tag::Str);
+                changed |= match walk(subject, &path, create, limits, &mut |node| self.set(node)) {
+                    Ok(changed) => changed,
+                    Err(Stop::Spent(spent)) => return Err(context.spent(spent, spot)),
+                    Err(_) => false,
+                };
             }
         }
         Ok(changed)

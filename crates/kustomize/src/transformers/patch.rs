@@ -7,9 +7,9 @@ use crate::error::Code;
 use crate::json_patch::{JsonPatch, NotAPatch};
 use crate::position::Spot;
 use crate::resource::Resource;
-use crate::resource_set::{AnyId, ResourceSet};
+use crate::resource_set::ResourceSet;
 use crate::resources::{Source, objects_of};
-use crate::selector::Matcher;
+use crate::selector::{Matcher, SELECT_STEPS};
 use crate::transformers::Transformer;
 use crate::transformers::patch_json6902::apply_to;
 use crate::transformers::patch_strategic_merge::{
@@ -220,6 +220,7 @@ impl PatchTransformer {
         let Some((_, matcher)) = &self.target else { return Ok(()) };
         let mut result = Ok(());
         let list = set.list_mut();
+        context.step(SELECT_STEPS * list.len() as u64, self.spot)?;
         for resource in
             list.iter_mut().filter(|resource| !resource.deleted && matcher.selects(resource))
         {
@@ -237,6 +238,7 @@ impl PatchTransformer {
         context: &mut Context<'_>,
     ) -> Result<()> {
         let mut result = Ok(());
+        context.step(SELECT_STEPS * set.list().len() as u64, self.spot)?;
         for resource in set
             .list_mut()
             .iter_mut()
@@ -276,11 +278,10 @@ impl PatchTransformer {
         set: &mut ResourceSet,
         context: &mut Context<'_>,
     ) -> Result<()> {
-        let list = set.list_mut();
-        let mut index = AnyId::new(list);
+        let (list, index) = set.by_any_id();
         let mut result = Ok(());
         for patch in patches {
-            let Ok(number) = find_one(patch, &index, list, context) else {
+            let Ok(number) = find_one(patch, index, list, context) else {
                 result = Err(Failed);
                 continue;
             };

@@ -9,7 +9,7 @@ use crate::position::Spot;
 use crate::resource::Resource;
 use crate::resource_set::ResourceSet;
 use crate::resources::Source;
-use crate::selector::Matcher;
+use crate::selector::{Matcher, SELECT_STEPS};
 use crate::transformers::Transformer;
 use crate::transformers::patch::{inline, parse_json_patch};
 use crate::yaml::Node;
@@ -106,6 +106,7 @@ impl Transformer for PatchJson6902Transformer {
 
     fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) -> Result<()> {
         let mut result = Ok(());
+        context.step(SELECT_STEPS * set.list().len() as u64, self.spot)?;
         for resource in set
             .list_mut()
             .iter_mut()

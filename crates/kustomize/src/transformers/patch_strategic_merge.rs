@@ -97,11 +97,10 @@ impl Transformer for PatchStrategicMergeTransformer {
     }
 
     fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) -> Result<()> {
-        let list = set.list_mut();
-        let mut index = AnyId::new(list);
+        let (list, index) = set.by_any_id();
         let mut result = Ok(());
         for patch in &self.patches {
-            let Ok(number) = find_one(patch, &index, list, context) else {
+            let Ok(number) = find_one(patch, index, list, context) else {
                 result = Err(Failed);
                 continue;
             };
@@ -217,8 +216,7 @@ pub(crate) fn lay_over(
     spot: Spot,
     context: &mut Context<'_>,
 ) -> Result<()> {
-    let (nodes, _) = patch.extent();
-    context.copy(nodes, 0, spot)?;
+    context.copy(patch.size(), 0, spot)?;
     if permissions.name || permissions.kind {
         resource.remember_id();
     }

@@ -23,6 +23,14 @@ enum Value {
     Structure,
 }
 
+/// The values of all variables.
+struct Values {
+    by_name: BTreeMap<String, Value>,
+    /// Bytes of text that may still be made. A text that has grown by more is refused, so it need not be
+    /// finished.
+    most: u64,
+}
+
 /// Replaces all variables in the fields of the `varReference` table.
 pub(crate) fn resolve_all(accumulator: &mut Accumulator, context: &mut Context<'_>) -> Result<()> {
     if accumulator.variables.is_empty() {
@@ -38,6 +46,7 @@ pub(crate) fn resolve_all(accumulator: &mut Accumulator, context: &mut Context<'
     }
     result?;
     let config = accumulator.config.tables();
+    let values = Values { by_name: values, most: context.limits.text_bytes };
     for resource in accumulator.set.list_mut() {
         let mut changed = false;
         for spec in &config.var_reference {
@@ -106,7 +115,7 @@ fn read(node: &Node) -> Value {
     }
 }
 
-fn set(node: &mut Node, values: &BTreeMap<String, Value>) -> Result<bool, Stop> {
+fn set(node: &mut Node, values: &Values) -> Result<bool, Stop> {
     let spot = node.spot;
     match &mut node.data {
         Data::Scalar(scalar) => Ok(replace(scalar, values)),
@@ -143,7 +152,7 @@ fn set(node: &mut Node, values: &BTreeMap<String, Value>) -> Result<bool, Stop> 
 }
 
 /// A text that is one variable takes its type; in all others variables become text.
-fn replace(scalar: &mut Scalar, values: &BTreeMap<String, Value>) -> bool {
+fn replace(scalar: &mut Scalar, values: &Values) -> bool {
     if !matches!(scalar.tag, Tag::Str | Tag::None) {
         return false;
     }
@@ -160,10 +169,13 @@ fn replace(scalar: &mut Scalar, values: &BTreeMap<String, Value>) -> bool {
 }
 
 /// `$(NAME)` is a variable, `$$` a dollar sign; unknown names stay.
-fn expand(text: &str, values: &BTreeMap<String, Value>) -> Value {
+fn expand(text: &str, values: &Values) -> Value {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
+        if out.len() as u64 > values.most.saturating_add(text.len() as u64) {
+            return Value::Text(out);
+        }
         out.push_str(&rest[..at]);
         let after = &rest[at + 1..];
         if let Some(more) = after.strip_prefix('$') {
@@ -172,7 +184,7 @@ fn expand(text: &str, values: &BTreeMap<String, Value>) -> Value {
         } else if let Some((name, more)) =
             after.strip_prefix('(').and_then(|inner| inner.split_once(')'))
         {
-            match values.get(name) {
+            match values.by_name.get(name) {
                 Some(value)
                     if at == 0
                         && more.is_empty()

@@ -11,7 +11,7 @@ use crate::position::Spot;
 use crate::replacements::{DEFAULT_PATH, Options, Replacement, ReplacementField, Target};
 use crate::resource::Resource;
 use crate::resource_set::ResourceSet;
-use crate::selector::Matcher;
+use crate::selector::{Matcher, SELECT_STEPS};
 use crate::transformers::Transformer;
 use crate::value_path::{PathFault, PathMatcher, look_up, smart_split};
 use crate::yaml::load::first_document;
@@ -126,7 +126,7 @@ impl Replacement {
         let list = set.list_mut();
         for (target, (select, reject)) in self.targets.iter().zip(&matchers) {
             for resource in list.iter_mut().filter(|resource| !resource.deleted) {
-                context.step(1, target.spot)?;
+                context.step(SELECT_STEPS * (1 + reject.len() as u64), target.spot)?;
                 let rejected = reject.iter().any(|matcher| {
                     (!matcher.selects_any_metadata && matcher.matches_metadata(resource))
                         || (!matcher.selects_any_id && means(matcher, resource))
@@ -179,6 +179,7 @@ impl Replacement {
             }
         };
         let spot = source.selector.spot;
+        context.step(list.len() as u64, spot)?;
         let mut found = list
             .iter()
             .filter(|resource| !resource.deleted && is_source(&source.selector, resource));
@@ -198,6 +199,7 @@ impl Replacement {
             return self.fail(context, spot, what, "Name more of kind, name and namespace");
         }
         let path = smart_split(&source.field_path);
+        context.step(path.len() as u64, spot)?;
         let node = match look_up(&resource.node, &path) {
             Ok(node) => node.filter(|node| !node.is_null_or_empty()),
             Err(what) => {
@@ -240,18 +242,19 @@ impl Replacement {
     ) -> Result<()> {
         let default = [Text { value: DEFAULT_PATH.to_owned(), spot: target.spot }];
         let paths = if target.field_paths.is_empty() { &default[..] } else { &target.field_paths };
-        let (nodes, depth) = value.extent();
+        let size = value.size();
         let name = resource.id.to_string();
         for path in paths {
-            context.copy(nodes, depth + path.value.split('.').count(), path.spot)?;
             let parts = smart_split(&path.value);
+            context.copy(size, parts.len(), path.spot)?;
+            context.step(parts.len() as u64, path.spot)?;
             if crate::structured::set(
                 &mut resource.node,
                 &parts,
                 value,
                 target.options.create,
                 context,
-            ) {
+            )? {
                 continue;
             }
             let mut matcher = PathMatcher {

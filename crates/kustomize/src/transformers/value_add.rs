@@ -5,7 +5,7 @@ use crate::config::{FieldPath, FieldSpec};
 use crate::context::{Context, Result};
 use crate::decode::{Decoder, Text};
 use crate::error::Code;
-use crate::field_spec::{Create, replace_scalar, walk};
+use crate::field_spec::{Create, Stop, replace_scalar, walk};
 use crate::identity::Gvk;
 use crate::position::Spot;
 use crate::resource::Resource;
@@ -166,15 +166,19 @@ impl ValueAddTransformer {
         }
         let name = resource.id.to_string();
         let path = FieldPath::new(&target.field_path);
+        let create = Create::Scalar(Tag::None);
         let outcome =
-            walk(&mut resource.node, &path.parts, Create::Scalar(Tag::None), &mut |node| {
+            walk(&mut resource.node, &path.parts, create, &mut context.limits, &mut |node| {
                 let text = match usize::try_from(target.position) {
                     Ok(0) | Err(_) => self.value.clone(),
                     Ok(position) => insert_part(node.value_text(), position - 1, &self.value),
                 };
                 replace_scalar(node, Scalar::untagged(text), self.spot)
             });
-        outcome.map(drop).map_err(|_| {
+        outcome.map(drop).map_err(|stop| {
+            if let Stop::Spent(spent) = stop {
+                return context.spent(spent, target.spot);
+            }
             let what = format!("the field `{}` of {name} is not a text", target.field_path);
             context.fail_with_help(
                 Code::InvalidFieldPath,

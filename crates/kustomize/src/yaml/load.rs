@@ -9,7 +9,7 @@ use granit_parser::{
 
 use crate::error::Code;
 use crate::position::Spot;
-use crate::yaml::node::{Data, Key, Map, Node, Scalar, Style};
+use crate::yaml::node::{Data, Key, Map, Node, Scalar, Size, Style};
 use crate::yaml::scalar::{Dialect, Tag, tag_of};
 use crate::yaml::text::{Chunk, Fault, decode, split_documents};
 
@@ -17,9 +17,38 @@ use crate::yaml::text::{Chunk, Fault, decode, split_documents};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) nodes: usize,
+    pub(crate) text_bytes: u64,
+    pub(crate) steps: u64,
     pub(crate) alias_nodes: usize,
     pub(crate) depth: usize,
     pub(crate) documents: usize,
+}
+
+/// A limit has been reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spent {
+    Nodes,
+    Text,
+    Steps,
+}
+
+impl Limits {
+    /// Pays for work.
+    pub(crate) fn step(&mut self, steps: u64) -> Result<(), Spent> {
+        let rest = self.steps.checked_sub(steps);
+        self.steps = rest.unwrap_or(0);
+        rest.map(drop).ok_or(Spent::Steps)
+    }
+
+    /// Pays for what is made.
+    pub(crate) fn make(&mut self, size: Size) -> Result<(), Spent> {
+        let nodes = self.nodes.checked_sub(size.nodes);
+        self.nodes = nodes.unwrap_or(0);
+        nodes.ok_or(Spent::Nodes)?;
+        let text = self.text_bytes.checked_sub(size.text as u64);
+        self.text_bytes = text.unwrap_or(0);
+        text.map(drop).ok_or(Spent::Text)
+    }
 }
 
 /// One document of a file.
@@ -139,8 +168,7 @@ struct Open {
 
 struct Anchor {
     node: Node,
-    nodes: usize,
-    depth: usize,
+    size: Size,
 }
 
 /// Maps with more keys than this are checked for duplicates with a set.
@@ -354,18 +382,19 @@ impl<'a, 'l> Builder<'a, 'l> {
             )
             .help("Remove the alias"));
         };
-        let (nodes, depth) = (known.nodes, known.depth);
-        if self.limits.alias_nodes < nodes {
+        let size = known.size;
+        if self.limits.alias_nodes < size.nodes || self.limits.text_bytes < size.text as u64 {
             return Err(Self::fault(
                 Code::Budget,
                 spot,
-                "the aliases of this build expand to too many nodes",
+                "the aliases of this build expand to too much",
             )
             .help("Write the values out where they are needed"));
         }
-        self.limits.alias_nodes -= nodes;
-        self.count(nodes, spot)?;
-        if self.open.len() + depth > self.limits.depth + 1 {
+        self.limits.alias_nodes -= size.nodes;
+        self.limits.text_bytes -= size.text as u64;
+        self.count(size.nodes, spot)?;
+        if self.open.len() + size.depth > self.limits.depth + 1 {
             return Err(self.too_deep(spot));
         }
         let node =
@@ -387,9 +416,9 @@ impl<'a, 'l> Builder<'a, 'l> {
     /// Puts a finished node where it belongs: a key, a value, an element or the root.
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
         if anchor != 0 {
-            let (nodes, depth) = node.extent();
-            self.count(nodes, node.spot)?;
-            self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, depth });
+            let size = node.size();
+            self.count(size.nodes, node.spot)?;
+            self.anchors.insert(anchor, Anchor { node: node.clone(), size });
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);

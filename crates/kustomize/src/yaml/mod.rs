@@ -18,5 +18,5 @@ pub(crate) mod scalar;
 pub(crate) mod text;
 pub(crate) mod timestamp;
 
-pub(crate) use node::{Data, Key, Map, Node, Scalar, Style};
+pub(crate) use node::{Data, Key, Map, Node, Scalar, Size, Style};
 pub(crate) use scalar::{Dialect, Tag};

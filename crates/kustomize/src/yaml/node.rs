@@ -10,6 +10,27 @@ pub(crate) struct Node {
     pub(crate) spot: Spot,
 }
 
+/// How much a tree costs to copy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    /// Bytes of scalars and keys.
+    pub(crate) text: usize,
+    /// Nesting; 1 for a scalar.
+    pub(crate) depth: usize,
+}
+
+impl Size {
+    /// What there is more than before.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            nodes: self.nodes.saturating_sub(before.nodes),
+            text: self.text.saturating_sub(before.text),
+            depth: self.depth,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum Data {
     Scalar(Scalar),
@@ -172,22 +193,41 @@ impl Node {
         }
     }
 
-    /// Number of nodes and depth of nesting (1 for a scalar).
-    pub(crate) fn extent(&self) -> (usize, usize) {
-        let (mut nodes, mut depth) = (0, 0);
+    /// How large the subtree is.
+    pub(crate) fn size(&self) -> Size {
+        let mut size = Size::default();
         let mut open: Vec<(&Self, usize)> = vec![(self, 1)];
         while let Some((node, level)) = open.pop() {
-            nodes += 1;
-            depth = depth.max(level);
+            size.nodes += 1;
+            size.depth = size.depth.max(level);
             match &node.data {
-                Data::Scalar(_) => {}
+                Data::Scalar(scalar) => size.text += scalar.text.len(),
                 Data::List(list) => open.extend(list.iter().map(|child| (child, level + 1))),
                 Data::Map(map) => {
-                    open.extend(map.entries.iter().map(|(_, child)| (child, level + 1)));
+                    for (key, child) in &map.entries {
+                        size.text += key.text.len();
+                        open.push((child, level + 1));
+                    }
                 }
             }
         }
-        (nodes, depth)
+        size
+    }
+
+    /// The size of a field that transformers write: a scalar, or a list or map of them, but nothing below.
+    pub(crate) fn shallow_size(&self) -> Size {
+        let text = |node: &Self| node.text().len();
+        match &self.data {
+            Data::Scalar(scalar) => Size { nodes: 1, text: scalar.text.len(), depth: 1 },
+            Data::List(list) => {
+                Size { nodes: list.len() + 1, text: list.iter().map(text).sum(), depth: 2 }
+            }
+            Data::Map(map) => Size {
+                nodes: map.entries.len() + 1,
+                text: map.entries.iter().map(|(key, child)| key.text.len() + text(child)).sum(),
+                depth: 2,
+            },
+        }
     }
 }
 
