@@ -18,6 +18,7 @@ use crate::resource::Resource;
 use crate::resource_set::ResourceSet;
 use crate::resources::{Source, objects_of};
 use crate::schema::Schema;
+use crate::selector::SELECT_STEPS;
 use crate::transformers::Transformer;
 use crate::yaml::Size;
 use crate::{configurations, crds, steps};
@@ -263,6 +264,9 @@ impl Target<'_> {
         for (kind, list) in builtin {
             let origin = self.configured_by(kind.generator());
             for arguments in list {
+                if context.is_spent {
+                    break;
+                }
                 let options = kustomization.generator_options.as_ref();
                 if let Ok(resource) =
                     config_map::generate(kind, arguments, options, &self.root, context)
@@ -371,7 +375,7 @@ fn mark_source(
                 )
             })
     };
-    context.step(into.set.list().len() as u64, variable.name.spot)?;
+    context.step(SELECT_STEPS * into.set.list().len() as u64, variable.name.spot)?;
     let mut found =
         into.set.list_mut().iter_mut().filter(|resource| !resource.deleted && fits(resource));
     let Some(resource) = found.next() else { return Ok(()) };
@@ -400,11 +404,14 @@ pub(crate) fn run(
     }
     for step in steps {
         // What an independent transformer leaves behind can still be checked by others of its kind.
-        if context.has_failed() && !step.transformer.is_independent() {
+        if context.is_spent || (context.has_failed() && !step.transformer.is_independent()) {
             break;
         }
         context.step(into.set.list().len() as u64, step.transformer.spot())?;
+        let spot = step.transformer.spot();
         let outcome = step.transformer.transform(&mut into.set, context);
+        // Patterns run up a bill.
+        context.step(0, spot)?;
         if outcome.is_err() && !step.transformer.is_independent() {
             break;
         }

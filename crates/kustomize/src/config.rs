@@ -224,6 +224,11 @@ impl Config {
         (references.sum::<usize>() + fields.sum::<usize>()) as u64
     }
 
+    /// Steps that it takes to merge these tables into others. Every field is compared with those before it.
+    pub(crate) fn cost_of_adding_to(&self, other: &Self) -> u64 {
+        self.size() * (self.size() + other.size()) / 16 + 1
+    }
+
     /// In the order in which kustomize applies them: by kind.
     pub(crate) fn sort(&mut self) {
         let tables = [
@@ -286,7 +291,7 @@ impl SharedConfig {
         let is_default = Arc::ptr_eq(other, &DEFAULT) || Arc::ptr_eq(other, &MERGED_DEFAULT);
         match &self.tables {
             Some(tables) if !is_default && !Arc::ptr_eq(tables, other) => {
-                tables.size() + other.size() + tables.size() * other.size() / 16
+                other.cost_of_adding_to(tables) + tables.size()
             }
             _ => 1,
         }

@@ -7,6 +7,7 @@ use crate::context::{Context, Failed, Result};
 use crate::decode::{Decoder, Text};
 use crate::error::Code;
 use crate::identity::Gvk;
+use crate::position::Spot;
 use crate::yaml::load::first_document;
 use crate::yaml::{Dialect, Node};
 
@@ -20,6 +21,7 @@ pub(crate) fn load(paths: &[Text], root: &str, context: &mut Context<'_>) -> Res
     for path in paths {
         match one(path, root, context) {
             Ok(tables) => {
+                context.step(tables.cost_of_adding_to(&merged), path.spot)?;
                 if let Err(conflict) = merged.merge(&tables) {
                     let what =
                         format!("the field tables disagree on whether to create `{}`", conflict.0);
@@ -36,6 +38,8 @@ pub(crate) fn load(paths: &[Text], root: &str, context: &mut Context<'_>) -> Res
     }
     result?;
     let mut tables = Config::clone(&Config::default_tables());
+    let first = paths.first().map_or(Spot::NOWHERE, |path| path.spot);
+    context.step(merged.cost_of_adding_to(&tables), first)?;
     match (tables.merge(&merged), paths.first()) {
         (Err(conflict), Some(path)) => {
             let what = format!(

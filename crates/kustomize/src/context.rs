@@ -3,10 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
-
 use crate::error::{Code, Error, Warning};
 use crate::options::Options;
+use crate::pattern::{Meter, Pattern};
 use crate::position::{Files, Spot};
 use crate::schema::Schema;
 use crate::tree::Tree;
@@ -32,6 +31,8 @@ pub(crate) struct Context<'a> {
     /// Folders that are known to exist and not to be links.
     pub(crate) known_folders: HashSet<String>,
     pub(crate) limits: Limits,
+    /// A limit has been reached: nothing more is tried.
+    pub(crate) is_spent: bool,
     pub(crate) schema: Schema,
     /// A kustomization has chosen the schema; those below have no say any more.
     pub(crate) schema_is_set: bool,
@@ -43,11 +44,9 @@ pub(crate) struct Context<'a> {
     pub(crate) kustomizations: usize,
     pub(crate) objects: usize,
     aliases: u32,
-    regexes: HashMap<String, Option<Arc<Regex>>>,
+    patterns: HashMap<String, Option<Arc<Pattern>>>,
+    meter: Meter,
 }
-
-/// Size of a compiled regular expression in bytes; real ones take a few hundred.
-const REGEX_SIZE: usize = 1 << 20;
 
 impl<'a> Context<'a> {
     pub(crate) fn new(tree: &'a dyn Tree, options: &'a Options) -> Self {
@@ -68,6 +67,7 @@ impl<'a> Context<'a> {
                 depth: budget.depth,
                 documents: budget.documents,
             },
+            is_spent: false,
             schema: Schema::default(),
             schema_is_set: false,
             unknown_kind_seen: false,
@@ -76,7 +76,8 @@ impl<'a> Context<'a> {
             kustomizations: 0,
             objects: 0,
             aliases: 1,
-            regexes: HashMap::new(),
+            patterns: HashMap::new(),
+            meter: Meter::new(budget.steps),
         }
     }
 
@@ -123,7 +124,8 @@ impl<'a> Context<'a> {
 
     /// Pays for work; fails when the budget is used up.
     pub(crate) fn step(&mut self, steps: u64, spot: Spot) -> Result<()> {
-        self.limits.step(steps).map_err(|spent| self.spent(spent, spot))
+        let due = self.meter.take();
+        self.limits.step(steps.saturating_add(due)).map_err(|spent| self.spent(spent, spot))
     }
 
     /// Pays for what is made or copied.
@@ -143,6 +145,10 @@ impl<'a> Context<'a> {
 
     /// Reports that a limit has been reached.
     pub(crate) fn spent(&mut self, spent: Spent, spot: Spot) -> Failed {
+        if std::mem::replace(&mut self.is_spent, true) {
+            // Once is enough: it ends the build.
+            return Failed;
+        }
         let budget = self.options.budget;
         let what = match spent {
             Spent::Nodes => format!("this build makes more than {} YAML nodes", budget.nodes),
@@ -173,14 +179,12 @@ impl<'a> Context<'a> {
     }
 
     /// Compiles a regular expression, once per build; `None` if it is not valid or too large.
-    pub(crate) fn regex(&mut self, pattern: &str) -> Option<Arc<Regex>> {
-        if let Some(known) = self.regexes.get(pattern) {
+    pub(crate) fn pattern(&mut self, text: &str) -> Option<Arc<Pattern>> {
+        if let Some(known) = self.patterns.get(text) {
             return known.clone();
         }
-        let compiled =
-            RegexBuilder::new(pattern).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_SIZE).build();
-        let compiled = compiled.ok().map(Arc::new);
-        self.regexes.insert(pattern.to_owned(), compiled.clone());
+        let compiled = Pattern::new(text, &self.meter).map(Arc::new);
+        self.patterns.insert(text.to_owned(), compiled.clone());
         compiled
     }
 }

@@ -157,6 +157,9 @@ pub(crate) fn walk(
     }
 }
 
+/// Steps to set a field and to remember that.
+const SET_STEPS: u64 = 24;
+
 /// Changes a field and pays for what it has grown by.
 pub(crate) fn metered(
     node: &mut Node,
@@ -164,7 +167,7 @@ pub(crate) fn metered(
     set: &mut Set<'_>,
 ) -> Result<bool, Stop> {
     let before = node.shallow_size();
-    limits.step(before.nodes as u64)?;
+    limits.step(SET_STEPS + before.nodes as u64)?;
     let changed = set(node)?;
     if changed {
         limits.make(node.shallow_size().since(before))?;

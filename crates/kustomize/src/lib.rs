@@ -35,7 +35,8 @@
 //! - `generators`, `transformers`: one file each, named as in kustomize. `plugins`: the same, described by
 //!   objects under `generators`, `transformers` and `validators`.
 //! - `merge`: strategic merge; `schema` knows which lists have keys, `openapi` reads other schemas.
-//! - `json_patch`: RFC 6902, as lenient as kustomize. `selector`, `label_selector`: which objects are meant.
+//! - `json_patch`: RFC 6902, as lenient as kustomize. `selector`, `label_selector`: which objects are meant;
+//!   `pattern`: regular expressions that are paid for.
 //! - `config`: which fields of which kinds transformers work on; `configurations` and `crds` add to it;
 //!   `field_spec` walks there. `value_path`, `structured`: the paths of replacements and vars.
 //! - `metadata`: annotations about the build. `context`: what a build shares, such as its errors.
@@ -72,6 +73,7 @@ mod object;
 mod openapi;
 mod options;
 mod paths;
+mod pattern;
 mod plugins;
 mod position;
 mod replacements;

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::arguments::Selector;
 use crate::context::{Context, Failed, Result};
 use crate::error::Code;
 use crate::identity::Gvk;
 use crate::label_selector::LabelSelector;
+use crate::pattern::Pattern;
 use crate::position::Spot;
 use crate::resource::Resource;
 
@@ -19,11 +18,11 @@ pub(crate) const SELECT_STEPS: u64 = 8;
 /// A selector ready to match.
 #[derive(Debug, Clone)]
 pub(crate) struct Matcher {
-    group: Pattern,
-    version: Pattern,
-    kind: Pattern,
-    name: Pattern,
-    namespace: Pattern,
+    group: Wanted,
+    version: Wanted,
+    kind: Wanted,
+    name: Wanted,
+    namespace: Wanted,
     labels: LabelSelector,
     annotations: LabelSelector,
     /// Group, version, kind, name and namespace are all empty.
@@ -34,13 +33,13 @@ pub(crate) struct Matcher {
 
 /// A text, a regular expression that must match the whole text, or anything.
 #[derive(Debug, Clone)]
-enum Pattern {
+enum Wanted {
     Any,
     Text(Box<str>),
-    Regex(Arc<Regex>),
+    Regex(Arc<Pattern>),
 }
 
-impl Pattern {
+impl Wanted {
     fn new(pattern: &str, spot: Spot, context: &mut Context<'_>) -> Result<Self> {
         if pattern.is_empty() {
             return Ok(Self::Any);
@@ -51,7 +50,7 @@ impl Pattern {
         {
             return Ok(Self::Text(pattern.into()));
         }
-        if let Some(regex) = context.regex(&format!("^(?:{pattern})$")) {
+        if let Some(regex) = context.pattern(&format!("^(?:{pattern})$")) {
             Ok(Self::Regex(regex))
         } else {
             let what = format!("`{pattern}` is not a valid regular expression");
@@ -76,7 +75,7 @@ impl Pattern {
 impl Matcher {
     pub(crate) fn new(selector: &Selector, context: &mut Context<'_>) -> Result<Self> {
         let spot = selector.spot;
-        let mut pattern = |text: &str| Pattern::new(text, spot, context);
+        let mut pattern = |text: &str| Wanted::new(text, spot, context);
         let (group, version, kind) = (
             pattern(&selector.gvk.group),
             pattern(&selector.gvk.version),

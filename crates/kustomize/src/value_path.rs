@@ -238,7 +238,7 @@ impl PathMatcher<'_, '_> {
         rest: &[String],
         visit: &mut Visit<'_>,
     ) -> Result<(), PathFault> {
-        let Some(regex) = self.context.regex(pattern) else {
+        let Some(regex) = self.context.pattern(pattern) else {
             return Err(PathFault::What(format!("`{pattern}` is not a valid regular expression")));
         };
         let matches = |element: &Node| {

@@ -444,3 +444,86 @@ fn the_tree_fails() {
     assert_eq!(errors[0].code, Code::TreeFailed);
     assert!(errors[0].to_string().contains("the object database is damaged"));
 }
+
+/// Texts that are written once and would be copied many times.
+#[test]
+fn texts_that_multiply() {
+    let long = "x".repeat(1_000_000);
+    let many: String = (0..200)
+        .map(|number| {
+            format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a{number}}}\n")
+        })
+        .collect();
+    let aliases = format!("{OBJECT}data:\n  a: &a \"{long}\"\n")
+        + &(0..100).map(|number| format!("  k{number}: *a\n")).collect::<String>();
+    assert_eq!(refused(&with_object(aliases)), [Code::Budget]);
+    let doubling = "- {source: {kind: ConfigMap, fieldPath: data.a}, targets: [{select: {kind: ConfigMap}, fieldPaths: [data.a], options: {delimiter: '-', index: 999999999}}]}\n".repeat(60);
+    let pod = format!(
+        "{OBJECT}data: {{a: \"{long}\"}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{name: c, args: [\"{}\"]}}]}}\n",
+        "$(V)".repeat(100)
+    );
+    let table = [
+        (many.clone(), format!("namePrefix: {long}\n")),
+        (many.clone(), format!("namespace: {long}\n")),
+        (many.clone(), format!("commonLabels: {{a: {long}}}\n")),
+        (many.clone(), format!("commonAnnotations: {{a: {long}}}\n")),
+        (many.clone(), format!("patches: [{{target: {{kind: ConfigMap}}, patch: '{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}, data: {{a: {long}}}}}'}}]\n")),
+        (many.clone(), format!("patches: [{{target: {{kind: ConfigMap}}, patch: '- {{op: replace, path: /data, value: {{a: {long}}}}}'}}]\n")),
+        (many, format!("generatorOptions: {{labels: {{a: {long}}}}}\nconfigMapGenerator:\n{}", (0..200).map(|number| format!("- name: g{number}\n")).collect::<String>())),
+        (format!("{OBJECT}data: {{a: xxxxxxxx}}\n"), format!("replacements:\n{doubling}")),
+        (pod, "vars: [{name: V, objref: {apiVersion: v1, kind: ConfigMap, name: a}, fieldref: {fieldPath: data.a}}]\n".to_owned()),
+    ];
+    for (objects, fields) in table {
+        let mut tree = with_object(objects);
+        tree.insert("kustomization.yaml", format!("resources: [object.yaml]\n{fields}"));
+        assert_eq!(refused(&tree), [Code::Budget], "{}", &fields[..40]);
+    }
+}
+
+/// A JSON patch that nests what it has nested before.
+#[test]
+fn patches_that_dig() {
+    let value = format!("{}1{}", "{a: ".repeat(100), "}".repeat(100));
+    let operations: String = (0..3)
+        .map(|level| {
+            format!("- {{op: replace, path: /x{}, value: {value}}}\n", "/a".repeat(100 * level))
+        })
+        .collect();
+    let mut tree = with_object(OBJECT);
+    tree.insert("patch.yaml", operations);
+    tree.insert(
+        "kustomization.yaml",
+        "resources: [object.yaml]\npatches: [{path: patch.yaml, target: {kind: ConfigMap}}]\n",
+    );
+    assert_eq!(refused(&tree), [Code::Budget]);
+}
+
+/// Lists of changes that would each look at every object.
+#[test]
+fn products_cost_steps() {
+    let objects: String = (0..1_000)
+        .map(|number| {
+            format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a{number}}}\n")
+        })
+        .collect();
+    let table = [
+        ("images:\n", "- {name: nginx, newTag: x}\n"),
+        ("labels:\n", "- {pairs: {a: b}}\n"),
+        ("patches:\n", "- {target: {kind: Secret}, patch: '- {op: remove, path: /x}'}\n"),
+        (
+            "replacements:\n",
+            "- {sourceValue: a, targets: [{select: {kind: Secret}, fieldPaths: [x]}]}\n",
+        ),
+    ];
+    let budget = Budget { steps: 1_000_000, ..Budget::default() };
+    let options = Options { budget, ..Options::default() };
+    for (field, entry) in table {
+        let mut tree = with_object(objects.clone());
+        tree.insert(
+            "kustomization.yaml",
+            format!("resources: [object.yaml]\n{field}{}", entry.repeat(1_000)),
+        );
+        let codes = codes(&build(&tree, "", &options));
+        assert_eq!(codes, [Code::Budget], "{field}");
+    }
+}

@@ -1,14 +1,11 @@
 //! New names, tags and digests for container images (`ImageTagTransformer`).
 
-use std::sync::Arc;
-
-use regex::Regex;
-
 use crate::arguments::ImageArguments;
 use crate::config::FieldSpec;
 use crate::context::{Context, Result};
 use crate::error::Code;
 use crate::field_spec::{Create, Stop, apply_all};
+use crate::pattern::Pattern;
 use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
 use crate::resource_set::ResourceSet;
@@ -40,7 +37,7 @@ impl Transformer for ImageTagTransformer {
     fn transform(&self, set: &mut ResourceSet, context: &mut Context<'_>) -> Result<()> {
         let pattern =
             format!("^{}(:[a-zA-Z0-9_.{{}}-]*)?(@sha256:[a-zA-Z0-9_.{{}}-]*)?$", self.image.name);
-        let Some(regex) = context.regex(&pattern) else {
+        let Some(regex) = context.pattern(&pattern) else {
             let what = format!("the image name `{}` is not a valid pattern", self.image.name);
             return Err(context.fail_with_help(
                 Code::InvalidSelector,
@@ -64,7 +61,7 @@ impl ImageTagTransformer {
     fn one(
         &self,
         resource: &mut Resource,
-        regex: &Arc<Regex>,
+        regex: &Pattern,
         context: &mut Context<'_>,
     ) -> Result<()> {
         let in_containers = self.in_containers(&mut resource.node, regex, &mut context.limits);
@@ -87,7 +84,7 @@ impl ImageTagTransformer {
     fn in_containers(
         &self,
         node: &mut Node,
-        regex: &Regex,
+        regex: &Pattern,
         limits: &mut Limits,
     ) -> Result<bool, Spent> {
         let mut changed = false;
@@ -120,7 +117,7 @@ impl ImageTagTransformer {
         Ok(changed)
     }
 
-    fn update(&self, node: &mut Node, regex: &Regex) -> bool {
+    fn update(&self, node: &mut Node, regex: &Pattern) -> bool {
         let old = node.text();
         if !regex.is_match(old) {
             return false;

@@ -224,6 +224,9 @@ impl PatchTransformer {
         for resource in
             list.iter_mut().filter(|resource| !resource.deleted && matcher.selects(resource))
         {
+            if context.is_spent {
+                break;
+            }
             resource.remember_id();
             result = result.and(apply_to(resource, patch, true, self.name(), self.spot, context));
         }
@@ -244,6 +247,9 @@ impl PatchTransformer {
             .iter_mut()
             .filter(|resource| !resource.deleted && matcher.selects(resource))
         {
+            if context.is_spent {
+                break;
+            }
             let patch = prepare_for_selected(patch, &resource.id.gvk);
             result = result.and(lay_over(
                 resource,

@@ -112,6 +112,9 @@ impl Transformer for PatchJson6902Transformer {
             .iter_mut()
             .filter(|resource| !resource.deleted && self.target.selects(resource))
         {
+            if context.is_spent {
+                break;
+            }
             result =
                 result.and(apply_to(resource, &self.patch, false, self.name(), self.spot, context));
         }
