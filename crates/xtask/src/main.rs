@@ -4,12 +4,16 @@
 //! whatever needs Kubernetes or git is a program of the package `kargo-tests`, and started from
 //! here.
 //!
+//! - [`bench`]: measurements with their targets.
 //! - [`test`]: the checks and tests of a commit, part by part.
+//! - [`differential`]: random trees, by our engine and by the real kustomize.
 //! - [`deny`]: cargo-deny, installed on first use.
 //! - [`manifests`]: the files that are made from others: the definition in the chart, `deploy/`.
 //! - [`run`]: child processes that have to succeed.
 
+mod bench;
 mod deny;
+mod differential;
 mod manifests;
 mod run;
 mod test;
@@ -44,6 +48,13 @@ enum Command {
     /// Changes no file. The parts run one after the other; all of them run, also after one has
     /// failed. The control plane for the black-box tests is built from source on first use.
     Test(TestArguments),
+    /// Render random trees with our engine and with the real kustomize, until they differ.
+    ///
+    /// The smallest tree that shows the difference, and both results, are then in `target/differential`.
+    Differential(differential::Arguments),
+    /// Measure, and compare with the targets.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Keep a Kubernetes control plane in the background, to try things out.
     ///
     /// It is a real API server with a fake kubelet (kwok): objects behave as they do on a
@@ -92,6 +103,8 @@ fn main() -> Result<ExitCode> {
             run::program("kargo-demo", flags)
         }
         Command::Test(TestArguments { only, arguments }) => test::run(&only, &arguments),
+        Command::Differential(arguments) => differential::run(&arguments),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Cluster(command) => {
             let verb = match command {
                 ClusterCommand::Up => "up",
