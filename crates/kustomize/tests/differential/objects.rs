@@ -77,7 +77,7 @@ pub(crate) fn name(random: &mut Random) -> &'static str {
 
 fn metadata(random: &mut Random, name: &str) -> String {
     let mut text = format!("metadata:\n  name: {name}\n");
-    if random.once_in(12) {
+    if random.once_in(30) {
         text += &format!("  namespace: {}\n", random.pick(&["default", "team-a", "team-b"]));
     }
     if random.once_in(3) {

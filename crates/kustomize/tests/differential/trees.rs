@@ -320,7 +320,7 @@ fn patches(random: &mut Random, known: &Known, text: &mut String) {
             continue;
         }
         *text += &format!("- patch: |\n{body}");
-        if is_json || random.once_in(2) {
+        if is_json || !random.once_in(3) {
             *text += &match random.below(4) {
                 0 => format!("  target:\n    kind: {kind}\n    name: {name}\n"),
                 1 => format!("  target:\n    kind: {kind}\n"),
@@ -385,7 +385,7 @@ fn json_patch(random: &mut Random, kind: &str) -> String {
 
 fn merge_patch(random: &mut Random, api_version: &str, kind: &str, name: &str) -> String {
     let mut patch = format!("apiVersion: {api_version}\nkind: {kind}\nmetadata:\n  name: {name}\n");
-    if random.once_in(12) {
+    if random.once_in(40) {
         return patch + "$patch: delete\n";
     }
     if random.once_in(3) {
