@@ -229,7 +229,12 @@ fn objects(list: Vec<Resource>, context: &mut Context<'_>) -> Result<Vec<Object>
 
 /// The objects as one YAML text, in the form of `kustomize build`.
 pub fn to_yaml<'o>(objects: impl IntoIterator<Item = &'o Object>) -> String {
-    let documents: Vec<String> =
-        objects.into_iter().map(|object| crate::yaml::emit::document(object.value())).collect();
-    documents.join("---\n")
+    let mut text = String::new();
+    for (number, object) in objects.into_iter().enumerate() {
+        if number > 0 {
+            text.push_str("---\n");
+        }
+        text.push_str(&crate::yaml::emit::document(object.value()));
+    }
+    text
 }

@@ -11,7 +11,7 @@ use crate::schema::Schema;
 use crate::tree::Tree;
 use crate::yaml::Size;
 use crate::yaml::json::NotJson;
-use crate::yaml::load::{Limits, Spent};
+use crate::yaml::limits::{Limits, Spent};
 use crate::yaml::text::Fault;
 
 /// Something went wrong and has been reported.

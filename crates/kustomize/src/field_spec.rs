@@ -5,7 +5,7 @@ use crate::context::{Context, Failed, Result};
 use crate::error::Code;
 use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
-use crate::yaml::load::{Limits, Spent};
+use crate::yaml::limits::{Limits, Spent};
 use crate::yaml::{Data, Node, Scalar, Tag};
 
 /// What is created at the end of a path that does not exist.

@@ -9,7 +9,8 @@ use crate::position::Spot;
 use crate::resource::Resource;
 use crate::schema::Schema;
 use crate::yaml::json::{self, NotJson};
-use crate::yaml::load::{Document, Limits, documents};
+use crate::yaml::limits::Limits;
+use crate::yaml::load::{Document, documents};
 use crate::yaml::text::Fault;
 use crate::yaml::{Data, Node};
 

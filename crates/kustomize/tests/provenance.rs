@@ -139,7 +139,7 @@ fn what_was_looked_at_by_builds_that_are_refused() {
         (&[("in", object)], "in"),
     ];
     for (files, expected) in table {
-        let tree = MemoryTree::from_iter(files.iter().copied());
+        let tree: MemoryTree = files.iter().copied().collect();
         let outcome = build(&tree, "in", &Options::default());
         assert!(outcome.result.is_err(), "{files:?}");
         assert!(outcome.looked_at.contains(*expected), "{files:?}: {:?}", outcome.looked_at);

@@ -10,7 +10,7 @@ use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
 use crate::resource_set::ResourceSet;
 use crate::transformers::Transformer;
-use crate::yaml::load::{Limits, Spent};
+use crate::yaml::limits::{Limits, Spent};
 use crate::yaml::{Data, Node, Scalar};
 
 /// Changes the images that a pattern matches.

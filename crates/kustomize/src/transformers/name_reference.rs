@@ -11,7 +11,7 @@ use crate::identity::{Gvk, NO_NAMESPACE};
 use crate::position::Spot;
 use crate::resource::{Resource, set_scalar};
 use crate::resource_set::ResourceSet;
-use crate::yaml::load::Spent;
+use crate::yaml::limits::Spent;
 use crate::yaml::{Data, Node, Scalar, Tag};
 
 /// An object whose name or namespace changed, as far as references to it matter.

@@ -16,7 +16,8 @@ use crate::transformers::patch_strategic_merge::{
     Permissions, find_one, lay_over, prepare_for_selected, stringify,
 };
 use crate::yaml::json::from_value;
-use crate::yaml::load::{Limits, first_document};
+use crate::yaml::limits::Limits;
+use crate::yaml::load::first_document;
 use crate::yaml::text::Fault;
 use crate::yaml::{Dialect, Node};
 

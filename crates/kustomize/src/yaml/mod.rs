@@ -5,12 +5,14 @@
 //! - `scalar`: what a plain scalar means, in the two dialects that kustomize reads.
 //! - `timestamp`, `number`: how go-yaml reads dates and how Go writes numbers.
 //! - `text`: encodings, control characters, and the split of a file into documents.
-//! - `load`: from text to nodes: anchors, merge keys, duplicate keys, limits.
+//! - `load`: from text to nodes: anchors, merge keys, duplicate keys. `limits`: what that, and all the rest,
+//!   may still cost.
 //! - `json`: from nodes to JSON values, the only place where types are decided.
 //! - `emit`: JSON values as text for people.
 
 pub(crate) mod emit;
 pub(crate) mod json;
+pub(crate) mod limits;
 pub(crate) mod load;
 pub(crate) mod node;
 pub(crate) mod number;

@@ -124,6 +124,7 @@ fn write(tree: &MemoryTree, folder: &Path) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "whoever improves the generator asks for it")]
 /// Nothing if both build the tree to the same objects, this crate's cause if both refuse it.
 fn compare(tree: &MemoryTree, binary: &Path, folder: &Path) -> Result<Option<Code>, Difference> {
     write(tree, folder);

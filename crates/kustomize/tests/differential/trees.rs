@@ -37,7 +37,7 @@ pub(crate) fn tree(random: &mut Random) -> MemoryTree {
     if random.once_in(5) {
         let mut fields = fields(random, &mut tree, "part", &known);
         if fields.is_empty() {
-            fields = "nameSuffix: -part\n".to_owned();
+            fields.push_str("nameSuffix: -part\n");
         }
         let component =
             format!("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n{fields}");
