@@ -4,6 +4,8 @@
 //! One file for each thing that Kargo promises:
 //!
 //! - [`story`]: what the demo tells, from the first push to the last.
+//! - [`references`]: branches, tags, pinned commits and forced pushes.
+//! - [`signatures`]: only commits of people who are trusted.
 //! - [`sources`]: git that is down, a branch, a folder or a file that is not there.
 //! - [`private`]: repositories that ask for a password.
 //! - [`broken`]: commits that cannot be deployed, or not all of them.
@@ -43,7 +45,9 @@ mod policies;
 mod private;
 mod pruning;
 mod reading;
+mod references;
 mod schema;
+mod signatures;
 mod sources;
 mod story;
 mod upgrade;

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 const GOOD_URL: &str = "https://github.com/team-a/shop";
 
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
 async fn apply(world: &World, name: &str, spec: Value) -> Result<Value, String> {
     let app = json!({
         "apiVersion": "kargo.krampoline.io/v1alpha1",
@@ -29,7 +31,7 @@ async fn only_the_url_is_required_and_the_rest_has_defaults() {
         app.expect("it is accepted")["spec"],
         json!({
             "source": {
-                "repoURL": GOOD_URL, "branch": "main", "path": "k8s", "interval": "30s",
+                "repoURL": GOOD_URL, "path": "k8s", "interval": "30s",
             },
             "sync": {
                 "prune": true, "allowEmpty": false, "timeout": "300s", "createNamespace": true,
@@ -47,6 +49,9 @@ async fn what_can_work_is_accepted() {
         source("repoURL", "ssh://git@example.com:2222/team/shop.git"),
         source("repoURL", "git@github.com:team/shop.git"),
         source("branch", "feature/cart"),
+        source("tag", "v1.0"),
+        source("revision", COMMIT),
+        json!({"source": {"repoURL": GOOD_URL, "verify": {"mode": "HEAD", "secretRef": {"name": "keys"}}}}),
         source("path", "."),
         source("path", "deploy/..hidden/k8s"),
         source("interval", "5s"),
@@ -82,6 +87,22 @@ async fn what_cannot_work_is_refused_with_a_message_that_teaches() {
         (source("interval", ""), "30s"),
         (source("branch", "refs/heads/main"), "refs/heads"),
         (source("branch", "a b"), "branch"),
+        (source("tag", "refs/tags/v1"), "refs/tags"),
+        (source("revision", "0123456"), "40 hexadecimal digits"),
+        (source("revision", "v1.0"), "40 hexadecimal digits"),
+        (
+            json!({"source": {"repoURL": GOOD_URL, "branch": "main", "tag": "v1"}}),
+            "at most one of branch, tag and revision",
+        ),
+        (
+            json!({"source": {"repoURL": GOOD_URL, "tag": "v1", "revision": COMMIT}}),
+            "at most one of branch, tag and revision",
+        ),
+        (
+            json!({"source": {"repoURL": GOOD_URL, "verify": {"mode": "Tag", "secretRef": {"name": "keys"}}}}),
+            "HEAD",
+        ),
+        (json!({"source": {"repoURL": GOOD_URL, "verify": {"mode": "HEAD"}}}), "secretRef"),
         (json!({"source": {}}), "repoURL"),
         (json!({"source": {"repoURL": GOOD_URL}, "targetNamespace": "Team_A"}), "targetNamespace"),
         (json!({"source": {"repoURL": GOOD_URL}, "deletionPolicy": "Keep"}), "deletionPolicy"),

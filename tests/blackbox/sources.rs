@@ -164,15 +164,3 @@ async fn a_git_server_that_never_answers_delays_no_other_app() {
     world.apply_app("shop").await;
     world.wait_until_deployed("shop", &commit).await;
 }
-
-#[tokio::test]
-async fn a_forced_push_is_followed() {
-    let world = World::new("forced-push").await;
-    let first = push_config_maps(&world, &["web"]);
-    world.apply_app("shop").await;
-    world.wait_until_deployed("shop", &first).await;
-    world.replace("k8s/web.yaml", "\"1\"", "\"2\"");
-    let second = world.repository.force_push("rewritten").expect("a push");
-    world.wait_until_deployed("shop", &second).await;
-    assert_eq!(world.object("ConfigMap", "web").await["data"]["value"], "2");
-}

@@ -92,6 +92,11 @@ impl KargoProcess {
             .context("the process has no VmRSS")
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it at once (SIGKILL), as a node that loses its power.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;

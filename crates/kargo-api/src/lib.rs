@@ -19,5 +19,5 @@ pub mod status;
 
 pub use app::{KargoApp, crd};
 pub use period::Period;
-pub use spec::{DeletionPolicy, KargoAppSpec, Source, Sync, SyncMode};
+pub use spec::{DeletionPolicy, KargoAppSpec, Source, SourceReference, Sync, SyncMode, Verify};
 pub use status::KargoAppStatus;

@@ -105,6 +105,7 @@ pub struct KargoAppSpec {
 /// Where the desired state is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = source_rules()))]
 pub struct Source {
     /// The repository: `https://host/team/repository`, `http://...`, `ssh://git@host/...` or `git@host:team/repository`.
     /// A password never belongs here; a user name only with ssh.
@@ -112,10 +113,20 @@ pub struct Source {
     #[schemars(length(min = 1, max = 2048), extend("x-kubernetes-validations" = repo_url_rules()))]
     pub repo_url: String,
 
-    /// The branch that is deployed.
-    #[serde(default = "default_branch")]
-    #[schemars(length(min = 1, max = 255), extend("x-kubernetes-validations" = branch_rules()))]
-    pub branch: String,
+    /// The branch that is deployed: `main`, unless a branch, a `tag` or a `revision` is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), extend("x-kubernetes-validations" = name_rules("branch", "main", "refs/heads/")))]
+    pub branch: Option<String>,
+
+    /// Deploy what this tag names, in place of a branch. A tag that is moved is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), extend("x-kubernetes-validations" = name_rules("tag", "v1.0", "refs/tags/")))]
+    pub tag: Option<String>,
+
+    /// Deploy exactly this commit, by its full id, whatever the branches say: it pins the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxLength" = 255, "x-kubernetes-validations" = revision_rules()))]
+    pub revision: Option<String>,
 
     /// The folder in the repository that holds `kustomization.yaml`.
     #[serde(default = "default_path")]
@@ -128,9 +139,69 @@ pub struct Source {
     pub interval: Period,
 
     /// A Secret in the namespace of the `KargoApp` with what the repository asks for: `username` and `password`,
-    /// `bearerToken`, `identity` and `known_hosts` for ssh, `ca.crt`, `tls.crt` and `tls.key`, or a GitHub App.
+    /// `bearerToken`, `identity` and `known_hosts` for ssh, `ca.crt`, `tls.crt` and `tls.key`, a GitHub App, or
+    /// the `proxy` on the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretReference>,
+
+    /// Deploy only commits that are signed by somebody who is trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<Verify>,
+}
+
+/// Whose signature a commit must carry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Verify {
+    /// What must be signed: `HEAD`, the commit that is deployed.
+    #[serde(default)]
+    pub mode: VerifyMode,
+
+    /// A Secret in the namespace of the `KargoApp` whose values are the public keys that are trusted: SSH keys as in
+    /// `.pub` files, or armoured `OpenPGP` keys.
+    pub secret_ref: SecretReference,
+}
+
+/// What must be signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub enum VerifyMode {
+    /// The commit that is deployed.
+    #[default]
+    #[serde(rename = "HEAD")]
+    Head,
+}
+
+/// What of a repository is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceReference {
+    /// The tip of this branch.
+    Branch(String),
+    /// What this tag names.
+    Tag(String),
+    /// This commit and no other.
+    Revision(String),
+}
+
+impl Source {
+    /// What is deployed: the revision or the tag if there is one, and else the branch, `main` if none is named.
+    pub fn reference(&self) -> SourceReference {
+        match (&self.revision, &self.tag, &self.branch) {
+            (Some(revision), _, _) => SourceReference::Revision(revision.to_ascii_lowercase()),
+            (None, Some(tag), _) => SourceReference::Tag(tag.clone()),
+            (None, None, Some(branch)) => SourceReference::Branch(branch.clone()),
+            (None, None, None) => SourceReference::Branch("main".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for SourceReference {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Branch(branch) => write!(out, "branch {branch}"),
+            Self::Tag(tag) => write!(out, "tag {tag}"),
+            Self::Revision(revision) => write!(out, "commit {revision}"),
+        }
+    }
 }
 
 /// A Secret by its name; it is always looked for in the namespace of the `KargoApp`.
@@ -221,10 +292,6 @@ fn yes() -> bool {
     true
 }
 
-fn default_branch() -> String {
-    "main".to_owned()
-}
-
 fn default_path() -> String {
     "k8s".to_owned()
 }
@@ -272,10 +339,26 @@ fn repo_url_rules() -> serde_json::Value {
     ])
 }
 
-fn branch_rules() -> serde_json::Value {
+fn source_rules() -> serde_json::Value {
+    json!([rule(
+        "[has(self.branch), has(self.tag), has(self.revision)].filter(named, named).size() <= 1",
+        "source must name at most one of branch, tag and revision; remove the others"
+    )])
+}
+
+/// What git allows as the name of a branch or a tag, which people write without its `prefix`.
+fn name_rules(what: &str, example: &str, prefix: &str) -> serde_json::Value {
+    let message = format!("{what} must be the name of a {what}, like {example}, without {prefix}");
     json!([rule(
         r"!self.startsWith('-') && !self.startsWith('/') && !self.startsWith('refs/') && !self.endsWith('/') && !self.endsWith('.lock') && !self.contains('..') && !self.contains('@{') && !self.matches('[\\s~^:?*\\[\\\\\\x00-\\x1f\\x7f]')",
-        "branch must be the name of a branch, like main, without refs/heads/"
+        &message
+    )])
+}
+
+fn revision_rules() -> serde_json::Value {
+    json!([rule(
+        "self.matches('^[0-9a-fA-F]{40}$')",
+        "revision must be a full commit id of 40 hexadecimal digits, as git rev-parse HEAD prints it"
     )])
 }
 

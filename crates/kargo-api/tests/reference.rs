@@ -59,6 +59,14 @@ fn reference() -> String {
         &words(EventReason::ALL, EventReason::as_str, EventReason::meaning),
     );
 
+    text.push_str("\n## Limits for git servers\n\nAn installation sets others by `--git-limit NAME=VALUE`, or `KARGO_GIT_LIMITS`.\n\n");
+    let limits = kargo_git::Limits::table();
+    let limits: Vec<[String; 3]> = limits
+        .into_iter()
+        .map(|[name, default, meaning]| [code(&name), default, meaning])
+        .collect();
+    table(&mut text, ["limit", "default", "meaning"], &limits);
+
     text.push_str("\n## Labels, annotations and other names\n\n");
     table(&mut text, ["name", "meaning"], &names());
     text.push_str(

@@ -80,7 +80,13 @@ pub(crate) async fn run(shared: &Shared, term: &Term) -> anyhow::Result<()> {
     let kinds = patiently(|| known_kinds(&cluster))
         .await
         .context("cannot read which kinds this installation uses")?;
-    let sources = Sources::new(Arc::clone(store), cluster.clone(), events.clone(), metrics.clone());
+    let sources = Sources::new(
+        Arc::clone(store),
+        cluster.clone(),
+        events.clone(),
+        metrics.clone(),
+        recorder.clone(),
+    );
     let loader =
         Loader::new(Arc::clone(store), cluster.clone(), Arc::clone(settings), metrics.clone());
     let mut engine = Engine {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use kargo_git::{Limits, Store};
+use kargo_git::Store;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,8 @@ pub async fn run(
         .with_context(|| format!("cannot listen on {} for health and metrics", settings.listen))?;
     tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
     let folder = &settings.cache_folder;
-    let store = Store::open_with(folder, Limits::default(), settings.git_policy.clone())
+    let (limits, policy) = (settings.git_limits.clone(), settings.git_policy.clone());
+    let store = Store::open_with(folder, limits, policy)
         .with_context(|| format!("the cache folder {} cannot be used", folder.display()))?;
     let (metrics, probes) = (Metrics::default(), Probes::default());
     let mut helpers = JoinSet::new();

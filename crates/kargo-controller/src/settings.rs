@@ -20,6 +20,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Which git servers apps may reach, and how.
     pub git_policy: kargo_git::Policy,
+    /// How much a git server may take from us.
+    pub git_limits: kargo_git::Limits,
     /// The folder of the git caches.
     pub cache_folder: PathBuf,
     /// As whom apps are deployed.

@@ -129,6 +129,7 @@ pub struct Rendered {
     objects: IndexMap<ObjectId, Arc<Desired>>,
     warnings: Vec<Finding>,
     namespaces_needed: Vec<String>,
+    signer: Option<String>,
 }
 
 impl Rendered {
@@ -171,6 +172,7 @@ impl Rendered {
             objects,
             warnings: findings,
             namespaces_needed,
+            signer: None,
         })
     }
 
@@ -183,7 +185,19 @@ impl Rendered {
             objects: self.objects.clone(),
             warnings: self.warnings.clone(),
             namespaces_needed: self.namespaces_needed.clone(),
+            signer: None,
         }
+    }
+
+    /// The same, with the name of whoever has signed the commit; `None` if nobody was asked.
+    #[must_use]
+    pub fn signed_by(self, signer: Option<String>) -> Self {
+        Self { signer, ..self }
+    }
+
+    /// Who has signed the commit, if a signature was asked for.
+    pub fn signer(&self) -> Option<&str> {
+        self.signer.as_deref()
     }
 
     /// The commit.

@@ -50,6 +50,9 @@
 mod cache;
 mod connection;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 pub mod object;
 mod pack;

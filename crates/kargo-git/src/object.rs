@@ -162,6 +162,13 @@ impl Commit {
     }
 }
 
+/// The parents that a commit object names.
+pub(crate) fn parents(raw: &[u8]) -> impl Iterator<Item = ObjectId> {
+    raw.split(|byte| *byte == b'\n')
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| ObjectId::from_hex(line.strip_prefix(b"parent ")?))
+}
+
 /// The time of `Name <mail> 1700000000 +0900`.
 fn seconds(person: &[u8]) -> Option<i64> {
     let after_mail = person.rsplit(|byte| *byte == b'>').next()?;

@@ -22,6 +22,17 @@ pub(crate) enum Server {
     Older(Older),
 }
 
+/// What lies between two commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// The server cannot tell.
+    Unknown,
+    /// The newer one's history holds nothing of the older one's.
+    NothingInCommon,
+    /// The commits that only the newer one has are in a pack.
+    Pack,
+}
+
 /// A conversation whose first words have been said.
 #[derive(Debug)]
 pub(crate) struct Session<'limits> {
@@ -162,35 +173,36 @@ impl<'limits> Session<'limits> {
         Ok(listed)
     }
 
-    /// Whether the history of `new` holds `old`; `None` where the server cannot tell. The session is of no
-    /// further use afterwards, since the server goes on talking.
-    pub(crate) async fn descends(
-        mut self,
+    /// Fetches the commits of `new`'s history that are not in that of `old` into a file, which is created.
+    pub(crate) async fn fetch_between(
+        &mut self,
         new: ObjectId,
         old: ObjectId,
-    ) -> Result<Option<bool>, Cause> {
-        let Server::Version2(capabilities) = &self.server else { return Ok(None) };
+        file: &Path,
+    ) -> Result<Between, Cause> {
+        let Server::Version2(capabilities) = &self.server else { return Ok(Between::Unknown) };
         self.connection.command(encode_ancestry(capabilities, new, old)).await?;
+        // Without trees a commit is a few hundred bytes.
         let limit = self.limits.answer_bytes;
         let mut packets = Packets::new(&mut self.connection, "an answer", limit);
         let section = packets.next().await?;
         if section.line().map(Section::parse).transpose()? != Some(Section::Acknowledgments) {
-            return Ok(None);
+            return Ok(Between::Unknown);
         }
-        loop {
-            match packets.next().await?.line() {
-                Some(b"ready") => return Ok(Some(true)),
-                Some(_) => {}
-                None => return Ok(Some(false)),
-            }
+        let mut is_ready = false;
+        while let Some(line) = packets.next().await?.line() {
+            is_ready |= line == b"ready";
         }
+        if !is_ready {
+            return Ok(Between::NothingInCommon);
+        }
+        skip_notes(&mut packets).await?;
+        write_pack(packets, file).await?;
+        Ok(Between::Pack)
     }
 
     /// Fetches a pack into a file, which is created.
     pub(crate) async fn fetch(&mut self, request: Request<'_>, file: &Path) -> Result<(), Cause> {
-        let failure = |error: std::io::Error| Cause::Cache {
-            what: format!("writing {} failed: {error}", file.display()),
-        };
         let is_older = matches!(self.server, Server::Older(_));
         let command = match &self.server {
             Server::Version2(capabilities) => request.encode(capabilities),
@@ -203,18 +215,26 @@ impl<'limits> Session<'limits> {
         } else {
             skip_notes(&mut packets).await?;
         }
-        let pack = tokio::fs::File::create(file).await.map_err(failure)?;
-        let mut pack = tokio::io::BufWriter::with_capacity(256 << 10, pack);
-        while let Packet::Data(payload) = packets.next().await? {
-            match Band::parse(&payload)? {
-                Band::Pack(bytes) => pack.write_all(bytes).await.map_err(failure)?,
-                Band::Progress => {}
-                Band::Fatal(message) => return Err(refused(message)),
-            }
-        }
-        packets.end().await?;
-        pack.flush().await.map_err(failure)
+        write_pack(packets, file).await
     }
+}
+
+/// Writes the pack that comes now into a file, which is created.
+async fn write_pack(mut packets: Packets<'_>, file: &Path) -> Result<(), Cause> {
+    let failure = |error: std::io::Error| Cause::Cache {
+        what: format!("writing {} failed: {error}", file.display()),
+    };
+    let pack = tokio::fs::File::create(file).await.map_err(failure)?;
+    let mut pack = tokio::io::BufWriter::with_capacity(256 << 10, pack);
+    while let Packet::Data(payload) = packets.next().await? {
+        match Band::parse(&payload)? {
+            Band::Pack(bytes) => pack.write_all(bytes).await.map_err(failure)?,
+            Band::Progress => {}
+            Band::Fatal(message) => return Err(refused(message)),
+        }
+    }
+    packets.end().await?;
+    pack.flush().await.map_err(failure)
 }
 
 fn too_many_references(limits: &Limits) -> Cause {

@@ -1,5 +1,7 @@
 //! Whether a commit is signed, and by whom: SSH signatures, as `git commit -S` makes them with
-//! `gpg.format=ssh`.
+//! `gpg.format=ssh`, and those of `OpenPGP`.
+
+mod openpgp;
 
 use crate::text::{LINE, sanitize};
 use aws_lc_rs::signature::{
@@ -15,15 +17,27 @@ const NAMESPACE: &str = "git";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signers {
     signers: Vec<(PublicKey, String)>,
+    openpgp: Vec<openpgp::Key>,
 }
 
 /// A good signature of a trusted key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// The key's fingerprint, as `ssh-keygen -l` shows it.
+    /// The key's fingerprint, as `ssh-keygen -l` or gpg shows it.
     pub fingerprint: String,
     /// What stands beside the key in the Secret: a name, a mail address. Sanitised; may be empty.
     pub signer: String,
+}
+
+impl std::fmt::Display for Signature {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { fingerprint, signer } = self;
+        if signer.is_empty() {
+            write!(out, "{fingerprint}")
+        } else {
+            write!(out, "{signer} ({fingerprint})")
+        }
+    }
 }
 
 /// Why the keys of a Secret cannot be used.
@@ -32,7 +46,8 @@ pub struct Signature {
 pub enum SignersError {
     /// No key at all.
     #[error(
-        "the Secret holds no public key. Put public keys into it as `ssh-keygen` writes them into `.pub` files."
+        "the Secret holds no public key. Put public keys into it as `ssh-keygen` writes them into `.pub` files, \
+         or as `gpg --armor --export` prints them."
     )]
     Empty,
     /// A line that is no key.
@@ -45,6 +60,14 @@ pub enum SignersError {
         key: String,
         /// The number of the line, from 1.
         line: usize,
+    },
+    /// An `OpenPGP` key that cannot be used.
+    #[error(
+        "`{key}` in the Secret is no OpenPGP public key that can be used. Put in what `gpg --armor --export` prints."
+    )]
+    OpenPgp {
+        /// The key in the Secret, sanitised.
+        key: String,
     },
     /// Something whose meaning would be lost.
     #[error(
@@ -67,8 +90,8 @@ pub enum Distrust {
     /// No signature.
     #[error("it is not signed")]
     Unsigned,
-    /// A signature that is not of SSH.
-    #[error("it is signed by {0}, and only SSH signatures are supported")]
+    /// A signature that is neither of SSH nor of `OpenPGP`.
+    #[error("it is signed by {0}, and only signatures of SSH and OpenPGP are supported")]
     Kind(&'static str),
     /// Not a signature after all.
     #[error("its signature is malformed")]
@@ -78,6 +101,14 @@ pub enum Distrust {
     Stranger {
         /// The key's fingerprint.
         fingerprint: String,
+    },
+    /// A trusted key that should not have been used.
+    #[error("it is signed by a key {what} ({fingerprint})")]
+    Unfit {
+        /// The key's fingerprint.
+        fingerprint: String,
+        /// Why not.
+        what: &'static str,
     },
     /// A signature that does not fit the commit.
     #[error(
@@ -90,13 +121,18 @@ pub enum Distrust {
 }
 
 impl Signers {
-    /// Reads the data of a Secret: every value holds public keys, one on a line, as in `.pub` files,
-    /// `authorized_keys`, or git's `allowed_signers` without options.
+    /// Reads the data of a Secret: every value holds public keys, either of SSH, one on a line, as in `.pub`
+    /// files, `authorized_keys`, or git's `allowed_signers` without options; or armoured ones of `OpenPGP`.
     pub fn from_secret(data: &BTreeMap<String, Vec<u8>>) -> Result<Self, SignersError> {
-        let mut signers = Vec::new();
+        let (mut signers, mut openpgp) = (Vec::new(), Vec::new());
         for (key, value) in data {
             let key = sanitize(key.as_bytes(), LINE);
             let text = String::from_utf8_lossy(value);
+            if text.contains(openpgp::BEGIN) {
+                let found = openpgp::read(&text).filter(|found| !found.is_empty());
+                openpgp.extend(found.ok_or(SignersError::OpenPgp { key })?);
+                continue;
+            }
             for (index, line) in text.lines().map(str::trim).enumerate() {
                 if line.is_empty() || line.starts_with('#') {
                     continue;
@@ -104,12 +140,18 @@ impl Signers {
                 signers.push(signer(line, &key, index + 1)?);
             }
         }
-        if signers.is_empty() { Err(SignersError::Empty) } else { Ok(Self { signers }) }
+        if signers.is_empty() && openpgp.is_empty() {
+            return Err(SignersError::Empty);
+        }
+        Ok(Self { signers, openpgp })
     }
 
     /// Checks the signature of a commit object.
     pub(crate) fn check(&self, commit: &[u8]) -> Result<Signature, Distrust> {
-        let (armor, signed) = split(commit)?;
+        let (form, armor, signed) = split(commit)?;
+        if form == Form::OpenPgp {
+            return openpgp::check(&self.openpgp, &armor, &signed);
+        }
         let signature = SshSig::from_pem(armor).map_err(|_| Distrust::Malformed)?;
         let shown = PublicKey::new(signature.public_key().clone(), "");
         let fingerprint = shown.fingerprint(HashAlg::Sha256).to_string();
@@ -131,10 +173,7 @@ impl Signers {
 fn signer(line: &str, key: &str, number: usize) -> Result<(PublicKey, String), SignersError> {
     let unsupported =
         |what| Err(SignersError::Unsupported { key: key.to_owned(), line: number, what });
-    if line.contains("BEGIN PGP") {
-        return unsupported("an OpenPGP key");
-    }
-    if line.contains("PRIVATE KEY-----") {
+    if line.contains("PRIVATE KEY") {
         return unsupported("a private key");
     }
     let words = line.split_whitespace().collect::<Vec<_>>();
@@ -154,8 +193,15 @@ fn signer(line: &str, key: &str, number: usize) -> Result<(PublicKey, String), S
     Err(SignersError::Line { key: key.to_owned(), line: number })
 }
 
+/// How a signature is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Ssh,
+    OpenPgp,
+}
+
 /// The signature of a commit, and what was signed: the commit without it.
-fn split(commit: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Distrust> {
+fn split(commit: &[u8]) -> Result<(Form, Vec<u8>, Vec<u8>), Distrust> {
     let mut armor = Vec::new();
     let mut signed = Vec::with_capacity(commit.len());
     let mut signatures = 0;
@@ -179,8 +225,10 @@ fn split(commit: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Distrust> {
     signed.extend_from_slice(rest);
     match signatures {
         0 => Err(Distrust::Unsigned),
-        1 if armor.starts_with(b"-----BEGIN SSH SIGNATURE-----") => Ok((armor, signed)),
-        1 if armor.starts_with(b"-----BEGIN PGP ") => Err(Distrust::Kind("OpenPGP")),
+        1 if armor.starts_with(b"-----BEGIN SSH SIGNATURE-----") => Ok((Form::Ssh, armor, signed)),
+        1 if armor.starts_with(b"-----BEGIN PGP SIGNATURE-----") => {
+            Ok((Form::OpenPgp, armor, signed))
+        }
         1 if armor.starts_with(b"-----BEGIN SIGNED MESSAGE-----") => Err(Distrust::Kind("X.509")),
         _ => Err(Distrust::Malformed),
     }
@@ -215,6 +263,14 @@ mod tests {
     /// Made by `git commit -S` and `ssh-keygen`.
     const BY_ED25519: &[u8] = include_bytes!("../tests/it/keys/commit_ed25519");
     const BY_RSA: &[u8] = include_bytes!("../tests/it/keys/commit_rsa");
+    const PGP_KIM: &str = include_str!("../tests/it/keys/pgp_kim.asc");
+    const PGP_KIM_REVOKED: &str = include_str!("../tests/it/keys/pgp_kim_revoked.asc");
+    const PGP_LEE: &str = include_str!("../tests/it/keys/pgp_lee.asc");
+    const PGP_OLD: &str = include_str!("../tests/it/keys/pgp_old.asc");
+    /// Made by `git commit -S` and gpg.
+    const PGP_BY_KIM: &[u8] = include_bytes!("../tests/it/keys/commit_pgp_kim");
+    const PGP_BY_LEE: &[u8] = include_bytes!("../tests/it/keys/commit_pgp_lee");
+    const PGP_BY_OLD: &[u8] = include_bytes!("../tests/it/keys/commit_pgp_old");
 
     fn signers(text: &str) -> Result<Signers, SignersError> {
         Signers::from_secret(&[("kim.pub".to_owned(), text.as_bytes().to_vec())].into())
@@ -242,13 +298,46 @@ mod tests {
     }
 
     #[test]
+    fn openpgp_keys_are_named_and_their_own_word_counts() {
+        let refused = |keys: &str, commit: &[u8]| {
+            signers(keys).unwrap().check(commit).unwrap_err().to_string()
+        };
+        let kim = "E68A2217A16B5A29699FCD1262A0E0E4231B22C2";
+        for (keys, commit, signer) in [
+            (PGP_KIM.to_owned(), PGP_BY_KIM, format!("Kim <kim@example.com> ({kim})")),
+            // By a subkey; the primary key only certifies.
+            (
+                format!("{PGP_KIM}\n{PGP_LEE}"),
+                PGP_BY_LEE,
+                "Lee <lee@example.com> (B2FD868F5873082EABFE3EEC1A8087CBD1F46D5A)".to_owned(),
+            ),
+            // Signed while the key was valid, which it is not any more.
+            (
+                PGP_OLD.to_owned(),
+                PGP_BY_OLD,
+                "Old <old@example.com> (FBC21624790D2C3B7BD38526284F2EA80FA7C551)".to_owned(),
+            ),
+        ] {
+            assert_eq!(signers(&keys).unwrap().check(commit).unwrap().to_string(), signer);
+        }
+        let stranger = format!("a key that is not trusted ({kim})");
+        assert!(refused(PGP_LEE, PGP_BY_KIM).contains(&stranger));
+        assert!(refused(ED25519, PGP_BY_KIM).contains(&stranger));
+        assert!(refused(PGP_KIM, BY_ED25519).contains("not trusted (SHA256:"));
+        let revoked = refused(PGP_KIM_REVOKED, PGP_BY_KIM);
+        assert!(revoked.contains(&format!("a key that was revoked ({kim})")), "{revoked}");
+    }
+
+    #[test]
     fn whatever_was_changed_is_noticed() {
-        for (key, commit) in [(ED25519, BY_ED25519), (RSA, BY_RSA)] {
+        for (key, commit) in
+            [(ED25519, BY_ED25519), (RSA, BY_RSA), (PGP_KIM, PGP_BY_KIM), (PGP_LEE, PGP_BY_LEE)]
+        {
             let trusted = signers(key).unwrap();
             let text = String::from_utf8(commit.to_vec()).unwrap();
             let changes = [
                 text.replace("signed by", "forged by"),
-                text.replace("author Kim", "author Lee"),
+                text.replacen("author ", "author x", 1),
                 text.replace(
                     "committer",
                     "parent 4b825dc642cb6eb9a060e54bf8d69288fbee4904\ncommitter",
@@ -273,7 +362,8 @@ mod tests {
         let own = &text[start..=end];
         for (commit, expected) in [
             (with(""), Distrust::Unsigned),
-            (with("gpgsig -----BEGIN PGP SIGNATURE-----\n abc\n"), Distrust::Kind("OpenPGP")),
+            (with("gpgsig -----BEGIN PGP SIGNATURE-----\n abc\n"), Distrust::Malformed),
+            (with("gpgsig -----BEGIN PGP MESSAGE-----\n abc\n"), Distrust::Malformed),
             (with("gpgsig -----BEGIN SIGNED MESSAGE-----\n"), Distrust::Kind("X.509")),
             (with("gpgsig -----BEGIN SSH SIGNATURE-----\n AAAA\n"), Distrust::Malformed),
             (with(&format!("{own}{own}")), Distrust::Malformed),
@@ -312,7 +402,9 @@ mod tests {
             ("hello", "line 1 of `kim.pub` in the Secret is no SSH public key"),
             (&format!("\n{}", &ED25519[..40]), "line 2"),
             (private, "a private key"),
-            ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "an OpenPGP key"),
+            ("-----BEGIN PGP PRIVATE KEY BLOCK-----", "a private key"),
+            ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "no OpenPGP public key"),
+            (&PGP_LEE[..900], "no OpenPGP public key"),
             (&format!("* {ED25519}"), "options or patterns"),
             (&format!("kim namespaces=\"file\" {ED25519}"), "options or patterns"),
             (&format!("cert-authority,x=y {ED25519}"), "options or patterns"),

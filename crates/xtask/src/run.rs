@@ -39,6 +39,13 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The same, built as what people get is.
+pub(crate) fn optimised_program(name: &str, arguments: &[&str]) -> Result<ExitCode> {
+    let status = tests_program(name, &["--release"], arguments).status();
+    let status = status.context("cargo cannot be started")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Runs a program of the package `kargo-tests`, and returns what it prints.
 pub(crate) fn ask_program(name: &str, arguments: &[&str]) -> Result<String> {
     let output = tests_program(name, &["--quiet"], arguments)

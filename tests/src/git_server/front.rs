@@ -71,8 +71,9 @@ fn count_request(request: Request, shared: &Arc<Shared>, name: &str) -> Request 
         let traffic = &mut records.entry(name.clone()).or_default().traffic;
         traffic.received += chunk.len() as u64;
         // In protocol v2 `ls-refs` goes to the same place, and says so in its first line.
-        if first && is_pack_request && !contains(chunk, b"command=ls-refs") {
-            traffic.fetches += 1;
+        if first && is_pack_request {
+            let is_poll = contains(chunk, b"command=ls-refs");
+            *if is_poll { &mut traffic.polls } else { &mut traffic.fetches } += 1;
         }
         first = false;
     });

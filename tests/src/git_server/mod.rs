@@ -54,8 +54,10 @@ pub struct Traffic {
     pub received: u64,
     /// The bytes of the answers' bodies.
     pub sent: u64,
-    /// The requests that fetched objects; asking for the branches alone is none.
+    /// The requests that fetched objects.
     pub fetches: u64,
+    /// The requests that asked which branches and tags there are, by protocol version 2.
+    pub polls: u64,
 }
 
 /// What the front knows about one repository.

@@ -136,6 +136,16 @@ impl World {
     /// Starts the controller with more flags than usual and waits until it is ready.
     pub async fn start_controller(&mut self, flags: &[&str]) {
         let settings = self.settings(flags);
+        self.start(settings).await;
+    }
+
+    /// Starts another binary than that of the tests as the controller, and waits until it is ready.
+    pub async fn start_program(&mut self, program: PathBuf) {
+        let settings = self.settings_of(program, &[]);
+        self.start(settings).await;
+    }
+
+    async fn start(&mut self, settings: Settings) {
         let controller = KargoProcess::start(settings)
             .unwrap_or_else(|error| panic!("the controller does not start: {error:#}"));
         let controller = self.controller.insert(controller);
@@ -146,8 +156,12 @@ impl World {
 
     /// How the controller of this world is started.
     pub fn settings(&self, flags: &[&str]) -> Settings {
+        self.settings_of(must(kargo_process::binary(), "find the binary kargo"), flags)
+    }
+
+    fn settings_of(&self, program: PathBuf, flags: &[&str]) -> Settings {
         Settings {
-            program: must(kargo_process::binary(), "find the binary kargo"),
+            program,
             installation: self.installation().to_owned(),
             system_namespace: self.system_namespace.clone(),
             watch_namespaces: vec![self.namespace.clone()],

@@ -93,12 +93,17 @@ impl Loader {
         previous: Option<Arc<Rendered>>,
     ) -> Result<Arc<Rendered>, Failure> {
         let identity = identity.map_err(|error| source::nobody(&error.into()))?;
-        let secret = request.secret.clone().map(|name| SecretName {
+        let secret = |name: &String| SecretName {
             namespace: app.namespace.clone(),
-            name,
-            identity,
-        });
-        let remote = source::remote(&self.cluster, &request.repo_url, secret.as_ref()).await?;
+            name: name.clone(),
+            identity: identity.clone(),
+        };
+        let access = request.secret.as_ref().map(secret);
+        let remote = source::remote(&self.cluster, &request.repo_url, access.as_ref()).await?;
+        let signers = match request.signers.as_ref().map(secret) {
+            Some(name) => Some(source::signers(&self.cluster, &name).await?),
+            None => None,
+        };
         let commit =
             request.commit.parse().map_err(|_| internal("the commit id cannot be read"))?;
         let snapshot = self.store.fetch(&remote, commit, &request.path).await;
@@ -109,8 +114,14 @@ impl Loader {
         let (loader, app, request) = (Arc::clone(self), app.clone(), request.clone());
         let render = move || {
             // A poison repository fails alone, whatever it finds in the renderer.
-            let render = AssertUnwindSafe(|| loader.render(&app, &request, &snapshot, previous));
-            std::panic::catch_unwind(render)
+            let work = AssertUnwindSafe(|| {
+                // Before anything of it is looked at.
+                let signature = signers.map(|signers| snapshot.verify(&signers)).transpose();
+                let signature = signature.map_err(|error| source::failure(&error))?;
+                let signer = signature.map(|signature| signature.to_string());
+                loader.render(&app, &request, &snapshot, previous, signer)
+            });
+            std::panic::catch_unwind(work)
                 .unwrap_or_else(|_| Err(internal("the renderer failed on this commit")))
         };
         tokio::task::spawn_blocking(render)
@@ -124,11 +135,12 @@ impl Loader {
         request: &LoadRequest,
         snapshot: &Snapshot,
         previous: Option<Arc<Rendered>>,
+        signer: Option<String>,
     ) -> Result<Arc<Rendered>, Failure> {
         if let Some(previous) = previous
             && self.is_unchanged(app, &previous, snapshot)
         {
-            return Ok(Arc::new(previous.at_revision(&request.commit)));
+            return Ok(Arc::new(previous.at_revision(&request.commit).signed_by(signer)));
         }
         let namespace = request.target_namespace.clone().or_else(|| {
             (self.settings.default_target_namespace == DefaultTargetNamespace::App)
@@ -162,7 +174,7 @@ impl Loader {
         });
         let inputs = Inputs { digest: rendered.digest().to_owned(), seen: seen.collect() };
         self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(app.clone(), inputs);
-        Ok(Arc::new(rendered))
+        Ok(Arc::new(rendered.signed_by(signer)))
     }
 
     /// Whether nothing that the previous render looked at has changed.

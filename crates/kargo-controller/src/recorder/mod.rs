@@ -225,6 +225,8 @@ fn is_warning(reason: EventReason) -> bool {
         EventReason::DeployFailed
         | EventReason::RenderFailed
         | EventReason::SourceUnavailable
+        | EventReason::ForcePushed
+        | EventReason::Untrusted
         | EventReason::PruneHeld
         | EventReason::PruneFailed
         | EventReason::ClaimRefused
@@ -237,7 +239,10 @@ fn is_warning(reason: EventReason) -> bool {
 /// What Kargo was doing, as the Events API wants it said.
 fn action(reason: EventReason) -> &'static str {
     match reason {
-        EventReason::RenderFailed | EventReason::SourceUnavailable => "Load",
+        EventReason::RenderFailed
+        | EventReason::SourceUnavailable
+        | EventReason::ForcePushed
+        | EventReason::Untrusted => "Load",
         EventReason::Pruned | EventReason::PruneHeld | EventReason::PruneFailed => "Prune",
         EventReason::DriftRepaired => "Repair",
         EventReason::Unhealthy | EventReason::DriftFound | EventReason::Fighting => "Observe",

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use kargo_api::{KargoAppSpec, KargoAppStatus, names};
+use kargo_api::{KargoAppSpec, KargoAppStatus, SourceReference, names};
 
 use super::{
     event::{ApplyFailure, Failure, LoadRequest, SeenApp, Subscription},
@@ -155,8 +155,8 @@ pub(super) struct App {
     pub(super) waiting: Option<Waiting>,
     pub(super) hold: Option<Hold>,
     pub(super) deployment: Option<Deployment>,
-    /// The branch that the deployment came from.
-    pub(super) deployed_branch: String,
+    /// What of the repository the deployment came from.
+    pub(super) deployed_reference: Option<SourceReference>,
     /// The number of the apply that is under way.
     pub(super) applying: Option<u64>,
     /// By it, what a newer commit wants is taken back from the prune that is under way.
@@ -204,7 +204,7 @@ impl App {
             waiting: None,
             hold: None,
             deployment: None,
-            deployed_branch: String::new(),
+            deployed_reference: None,
             applying: None,
             pruning: None,
             prune_failure: None,
@@ -245,7 +245,7 @@ impl App {
             repo_url: self.spec.source.repo_url.clone(),
             secret: self.secret(),
             service_account: self.spec.service_account_name.clone(),
-            branch: self.spec.source.branch.clone(),
+            reference: self.spec.source.reference(),
             interval: self.spec.source.interval.duration(),
         }
     }
@@ -261,6 +261,7 @@ impl App {
             repo_url: self.spec.source.repo_url.clone(),
             secret: self.secret(),
             service_account: self.spec.service_account_name.clone(),
+            signers: self.spec.source.verify.as_ref().map(|verify| verify.secret_ref.name.clone()),
             commit,
             path: self.spec.source.path.clone(),
             target_namespace: self.spec.target_namespace.clone(),
@@ -290,7 +291,7 @@ impl App {
         let same = LoadRequest { commit, kinds_version, ..deployment.request.clone() } == wanted;
         failed
             || self.is_waiting(&wanted)
-            || (same && self.deployed_branch == self.spec.source.branch)
+            || (same && self.deployed_reference == Some(self.spec.source.reference()))
     }
 
     /// Whether a commit is known that is neither deployed nor failed to load.

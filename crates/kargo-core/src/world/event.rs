@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use kargo_api::{KargoApp, KargoAppStatus, names, reasons::EventReason, reasons::Reason};
+use kargo_api::{
+    KargoApp, KargoAppStatus, SourceReference, names, reasons::EventReason, reasons::Reason,
+};
 
 use crate::{
     autoscaling::ReplicasOwner,
@@ -73,6 +75,8 @@ pub struct LoadRequest {
     pub secret: Option<String>,
     /// The `ServiceAccount` that the app names. Another one may not read that Secret.
     pub service_account: Option<String>,
+    /// The name of the Secret with the keys of those whose signature a commit must carry.
+    pub signers: Option<String>,
     /// The commit.
     pub commit: String,
     /// The folder.
@@ -83,7 +87,7 @@ pub struct LoadRequest {
     pub kinds_version: u64,
 }
 
-/// Which branch of which repository an app follows, and how often it is asked for.
+/// What of which repository an app follows, and how often it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The repository.
@@ -92,8 +96,8 @@ pub struct Subscription {
     pub secret: Option<String>,
     /// The `ServiceAccount` that the app names. Another one may not read that Secret.
     pub service_account: Option<String>,
-    /// The branch.
-    pub branch: String,
+    /// The branch, tag or commit.
+    pub reference: SourceReference,
     /// Time between two requests.
     pub interval: Duration,
 }
@@ -181,7 +185,7 @@ pub enum Event {
     },
     /// What the API server serves has changed.
     KindsChanged,
-    /// Git was asked for the tip of an app's branch.
+    /// Git was asked for the commit of an app's branch or tag.
     TipSeen {
         /// The app.
         app: AppKey,
@@ -243,7 +247,7 @@ pub enum Event {
 /// What the world wants done. Each is answered by an event; the world does not wait for it.
 #[derive(Debug)]
 pub enum Command {
-    /// Follow a branch; answered by [`Event::TipSeen`], again and again.
+    /// Follow a branch or a tag; answered by [`Event::TipSeen`], again and again.
     Subscribe(AppKey, Subscription),
     /// Do not follow anything for this app any more.
     Unsubscribe(AppKey),

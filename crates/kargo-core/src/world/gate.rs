@@ -93,8 +93,9 @@ impl World {
             app.wanted_load().is_some_and(|wanted| deployment.request == wanted)
         });
         if is_done {
-            // The branch went back to what is deployed.
+            // The branch went back to what is deployed, or the app follows another one that is at the same commit.
             app.waiting = None;
+            app.deployed_reference = Some(app.spec.source.reference());
         }
         let Some(app) = self.apps.get(key) else { return };
         let hold = self.hold(app);

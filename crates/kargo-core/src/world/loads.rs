@@ -33,8 +33,8 @@ impl World {
             spoke = was_consulted;
             // An answer to a question that is not asked any more.
             let current = app.subscription();
-            if (&current.repo_url, &current.branch)
-                != (&subscription.repo_url, &subscription.branch)
+            if (&current.repo_url, &current.reference)
+                != (&subscription.repo_url, &subscription.reference)
             {
                 return;
             }
@@ -189,7 +189,7 @@ impl World {
             Some(old) => deployment.succeed(old),
             None => deployment.remember(&app.stored),
         }
-        app.deployed_branch.clone_from(&app.spec.source.branch);
+        app.deployed_reference = Some(app.spec.source.reference());
         let ids: Vec<ObjectId> =
             deployment.rendered.objects().map(|desired| desired.id().clone()).collect();
         for id in ids {

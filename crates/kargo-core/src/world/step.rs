@@ -40,16 +40,15 @@ impl World {
         self.apps.insert(key.clone(), app);
     }
 
-    /// Follows the branch of the spec.
+    /// Follows what the spec names.
     fn follow(&mut self, app: &mut App) {
         let wanted = app.subscription();
         if app.subscribed.as_ref() == Some(&wanted) {
             return;
         }
-        let other_source = app
-            .subscribed
-            .as_ref()
-            .is_some_and(|old| (&old.repo_url, &old.branch) != (&wanted.repo_url, &wanted.branch));
+        let other_source = app.subscribed.as_ref().is_some_and(|old| {
+            (&old.repo_url, &old.reference) != (&wanted.repo_url, &wanted.reference)
+        });
         if other_source {
             app.tip = None;
             app.source_failure = None;

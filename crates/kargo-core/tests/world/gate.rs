@@ -244,3 +244,15 @@ fn drift_is_repaired_while_an_empty_commit_is_held() {
         sim.settle();
     }
 }
+
+/// Another branch may be at the commit that is deployed: nothing is loaded, and the verdict is about the new spec.
+#[test]
+fn a_change_of_the_branch_to_one_at_the_same_commit_is_seen() {
+    let mut sim = Sim::new();
+    sim.deploy("shop", [config_map("a", "1")]);
+    sim.change_app("shop", |app| app.spec.source.branch = Some("release".to_owned()));
+    sim.advance(Duration::from_mins(1));
+    let generation = sim.server.apps[&key("shop")].metadata.generation;
+    assert_eq!(sim.status("shop").observed_generation, generation);
+    assert!(sim.is_ready("shop"));
+}

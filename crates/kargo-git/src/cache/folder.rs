@@ -103,6 +103,12 @@ impl Folder {
         Ok(cache)
     }
 
+    /// The name of a folder for something that does not last; what is left of it goes with the next start.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.path.join(format!("scratch-{number}"))
+    }
+
     /// Gives a generation up, if it still is the current one.
     pub(crate) fn discard(&self, key: &str, cache: &Arc<Cache>) {
         let mut caches = self.caches();

@@ -6,6 +6,8 @@ mod ssh;
 use crate::error::Cause;
 use bytes::Bytes;
 pub(crate) use http::{Client, Http, Token};
+#[cfg(feature = "fuzzing")]
+pub(crate) use ssh::known_hosts_fuzzing;
 pub(crate) use ssh::{Key, Ssh};
 
 /// A conversation with one remote, for the length of one resolve or fetch.

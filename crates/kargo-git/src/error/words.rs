@@ -69,11 +69,13 @@ impl std::fmt::Display for Error {
                 }
             ),
             Cause::RateLimited { retry_after } => {
-                write!(out, "The server of {remote} asks us to come less often")?;
-                if let Some(wait) = retry_after {
-                    write!(out, " (again in {} s)", wait.as_secs())?;
-                }
-                write!(out, ". It is tried again later; a longer spec.source.interval helps.")
+                // Not for how long: a text that counts down would be a new status every few seconds.
+                let when = if retry_after.is_some() { "when it wants us back" } else { "later" };
+                write!(
+                    out,
+                    "The server of {remote} asks us to come less often. It is asked again {when}; a longer \
+                     spec.source.interval helps."
+                )
             }
             Cause::ServerTrouble { status, .. } => write!(
                 out,
@@ -115,9 +117,9 @@ impl std::fmt::Display for Error {
             Cause::HostUnknown { host, has_other_keys } => write!(
                 out,
                 "The SSH server {host} of {remote} is not known{}. Put its line into `known_hosts` of the \
-                 Secret, as `ssh-keyscan -t ed25519,ecdsa` prints it, after comparing it with what the \
+                 Secret, as `ssh-keyscan -t ed25519,ecdsa,rsa` prints it, after comparing it with what the \
                  server's administrator publishes.",
-                if *has_other_keys { " by an Ed25519 or ECDSA key that it has" } else { "" }
+                if *has_other_keys { " by a key of a kind that it shows" } else { "" }
             ),
             Cause::HostKeyChanged { host, fingerprint } => write!(
                 out,

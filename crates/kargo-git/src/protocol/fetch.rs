@@ -61,8 +61,8 @@ impl Request<'_> {
     }
 }
 
-/// Asks whether the history of `new` holds `old`. The server says *ready* if it does and goes on with a pack
-/// that nobody reads; it is kept small by leaving out all trees.
+/// Asks for the commits that are in the history of `new` and not in that of `old`. The server says *ready* if
+/// the two have anything in common, and goes on with a pack of them, kept small by leaving out all trees.
 pub(crate) fn encode_ancestry(
     capabilities: &Capabilities,
     new: ObjectId,

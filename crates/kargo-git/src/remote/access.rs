@@ -23,6 +23,46 @@ pub(crate) struct Proxy {
     pub(crate) login: Option<(String, String)>,
 }
 
+impl Proxy {
+    /// Reads `proxy` (`http://host:port`), and `proxyUsername` and `proxyPassword` if the proxy wants them.
+    fn from_secret<'data>(
+        get: impl Fn(&str) -> Option<&'data [u8]>,
+    ) -> Result<Option<Self>, AccessError> {
+        let get = |key: &'static str| get(key).map(|value| word(key, value)).transpose();
+        let login = match (get("proxyUsername")?, get("proxyPassword")?) {
+            (None, None) => None,
+            (Some(username), Some(password)) => Some((username, password)),
+            (Some(_), None) => {
+                return Err(AccessError::Half { has: "proxyUsername", lacks: "proxyPassword" });
+            }
+            (None, Some(_)) => {
+                return Err(AccessError::Half { has: "proxyPassword", lacks: "proxyUsername" });
+            }
+        };
+        let Some(address) = get("proxy")? else {
+            return match login {
+                None => Ok(None),
+                Some(_) => Err(AccessError::Half { has: "proxyUsername", lacks: "proxy" }),
+            };
+        };
+        let is_usable = ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme))
+            && !address.contains('@')
+            && reqwest::Url::parse(&address).is_ok();
+        if !is_usable {
+            let what = "not of the form http://host:port";
+            return Err(AccessError::Value { key: "proxy", what });
+        }
+        Ok(Some(Self { address, login }))
+    }
+
+    /// The host of its address, an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> String {
+        let url = reqwest::Url::parse(&self.address).ok();
+        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+        host.trim_matches(['[', ']']).to_owned()
+    }
+}
+
 /// Who we are to the server.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Login {
@@ -63,7 +103,7 @@ pub enum AccessError {
     #[error(
         "the Secret has none of the keys that give access to a repository. Put `username` and `password` (an \
          access token) into it, or `bearerToken`, or `identity` and `known_hosts` for SSH, or the three `githubApp…` keys, or `ca.crt`, or \
-         `tls.crt` and `tls.key`."
+         `tls.crt` and `tls.key`, or `proxy`."
     )]
     Empty,
     /// One half of a pair.
@@ -141,13 +181,13 @@ impl Access {
             (Some(_), None) => return Err(AccessError::Half { has: "tls.crt", lacks: "tls.key" }),
             (None, Some(_)) => return Err(AccessError::Half { has: "tls.key", lacks: "tls.crt" }),
         };
-        let access = Self { login, authorities, certificate, proxy: None };
+        let access = Self { login, authorities, certificate, proxy: Proxy::from_secret(get)? };
         if access == Self::default() { Err(AccessError::Empty) } else { Ok(access) }
     }
 
     fn from_github_secret<'data>(
         id: &[u8],
-        get: impl Fn(&str) -> Option<&'data [u8]>,
+        get: impl Fn(&str) -> Option<&'data [u8]> + Copy,
     ) -> Result<Self, AccessError> {
         for second in ["bearerToken", "username", "password"] {
             if get(second).is_some() {
@@ -179,13 +219,14 @@ impl Access {
         let installation = number(installation, need(installation)?)?;
         let api = api.trim_end_matches('/').to_owned();
         let login = Some(Login::Github(GithubApp { id, installation, key, api }));
-        Ok(Self { login, ..Self::default() })
+        let authorities = get("ca.crt").map(|value| pem("ca.crt", value)).transpose()?;
+        Ok(Self { login, authorities, proxy: Proxy::from_secret(get)?, ..Self::default() })
     }
 
     fn from_ssh_secret<'data>(
         key: &'static str,
         identity: &[u8],
-        get: impl Fn(&str) -> Option<&'data [u8]>,
+        get: impl Fn(&str) -> Option<&'data [u8]> + Copy,
     ) -> Result<Self, AccessError> {
         for second in ["bearerToken", "username"] {
             if get(second).is_some() {
@@ -202,46 +243,17 @@ impl Access {
         let known_hosts = text("known_hosts", known_hosts)?;
         let passphrase = get("password").map(|value| word("password", value)).transpose()?;
         let login = Some(Login::Ssh(SshLogin { identity, passphrase, known_hosts }));
-        Ok(Self { login, ..Self::default() })
-    }
-
-    /// The same access by way of the proxy that a Secret describes: `address` (`http://host:port`) and, if the
-    /// proxy wants them, `username` and `password`.
-    pub fn with_proxy(mut self, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, AccessError> {
-        let get = |key: &'static str| {
-            data.get(key)
-                .filter(|value| !value.is_empty())
-                .map(|value| word(key, value))
-                .transpose()
-        };
-        let address =
-            get("address")?.ok_or(AccessError::Value { key: "address", what: "missing" })?;
-        let is_usable = ["http://", "https://"].iter().any(|scheme| address.starts_with(scheme))
-            && !address.contains('@')
-            && reqwest::Url::parse(&address).is_ok();
-        if !is_usable {
-            return Err(AccessError::Value {
-                key: "address",
-                what: "not of the form http://host:port",
-            });
-        }
-        let login = match (get("username")?, get("password")?) {
-            (None, None) => None,
-            (Some(username), Some(password)) => Some((username, password)),
-            (Some(_), None) => {
-                return Err(AccessError::Half { has: "username", lacks: "password" });
-            }
-            (None, Some(_)) => {
-                return Err(AccessError::Half { has: "password", lacks: "username" });
-            }
-        };
-        self.proxy = Some(Proxy { address, login });
-        Ok(self)
+        Ok(Self { login, proxy: Proxy::from_secret(get)?, ..Self::default() })
     }
 
     /// Whether anything in it must not be read by others on the way.
     pub(crate) fn is_secret(&self) -> bool {
         self.login.is_some()
+    }
+
+    /// The proxy for this remote, if it has one of its own.
+    pub(crate) fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// The GitHub App, if that is how one gets in.
@@ -418,18 +430,23 @@ mod tests {
 
     #[test]
     fn proxies() {
-        let proxy = |pairs: &[(&str, &str)]| {
-            let data =
-                pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
-            Access::default().with_proxy(&data.collect()).map(|access| access.proxy.is_some())
-        };
-        assert_eq!(proxy(&[("address", "http://proxy:3128")]), Ok(true));
-        let login = [("address", "https://proxy:3128"), ("username", "a"), ("password", "b")];
-        assert_eq!(proxy(&login), Ok(true));
-        for bad in ["", "proxy:3128", "socks5://proxy", "http://a:b@proxy:3128", "http://"] {
-            assert!(proxy(&[("address", bad)]).is_err(), "{bad}");
+        let proxy = |pairs: &[(&str, &str)]| access(pairs).map(|access| access.proxy);
+        let open = proxy(&[("proxy", "http://proxy:3128")]).unwrap().unwrap();
+        assert_eq!((open.host().as_str(), open.login), ("proxy", None));
+        let known = [
+            ("proxy", "https://[fe80::1]:3128"),
+            ("proxyUsername", "a"),
+            ("proxyPassword", "b"),
+            ("bearerToken", "x"),
+        ];
+        let found = proxy(&known).unwrap().unwrap();
+        assert_eq!((found.host().as_str(), found.login.is_some()), ("fe80::1", true));
+        for bad in ["proxy:3128", "socks5://proxy", "http://a:b@proxy:3128", "http://"] {
+            assert!(proxy(&[("proxy", bad)]).is_err(), "{bad}");
         }
-        assert!(proxy(&login[..2]).is_err());
+        for half in [&known[..2], &known[1..3]] {
+            assert!(matches!(proxy(half), Err(AccessError::Half { .. })), "{half:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod access;
 mod url;
 
 pub use access::{Access, AccessError};
-pub(crate) use access::{GithubApp, Login, SshLogin};
+pub(crate) use access::{GithubApp, Login, Proxy, SshLogin};
 pub use url::{Scheme, Url, UrlError};
 
 use crate::CommitId;

@@ -1,5 +1,6 @@
 //! The face: which commit is it, and bring it here.
 
+mod ancestry;
 mod fetch;
 mod missing;
 mod peer;
@@ -11,7 +12,7 @@ use crate::error::{Cause, Error, Step};
 use crate::limits::Limits;
 use crate::object::{CommitId, ObjectId};
 use crate::policy::Policy;
-use crate::remote::{Access, Reference, Remote, Scheme};
+use crate::remote::{Access, Proxy, Reference, Remote, Scheme};
 use crate::session::Session;
 use crate::snapshot::Snapshot;
 use crate::text::{LINE, sanitize};
@@ -96,25 +97,6 @@ impl Store {
         answer.map_err(failure)
     }
 
-    /// Whether `new` has `old` in its history, as it has after every push but a forced one; `None` where the
-    /// server cannot tell. Asks the remote: a request of a few hundred bytes.
-    pub async fn descends(
-        &self,
-        remote: &Remote,
-        new: CommitId,
-        old: CommitId,
-    ) -> Result<Option<bool>, Error> {
-        let failure = |cause| Error::new(remote.url().to_string(), Step::Resolve, cause);
-        let peer = self.peer(remote).map_err(failure)?;
-        let mut memory = peer.turn.lock().await;
-        let limit = self.inner.limits.resolve_timeout;
-        let work = async {
-            let session = self.session(remote, &peer, &mut memory).await?;
-            session.descends(new.object(), old.object()).await
-        };
-        in_time(limit, &peer, work).await.map_err(failure)
-    }
-
     /// Brings exactly this commit here, if it is not here yet, with all files below `path` (or that are
     /// `path`); other files follow when the snapshot is asked for them. Its id is verified: it is computed
     /// from what arrived.
@@ -173,6 +155,11 @@ impl Store {
         let is_refused = |address| !policy.allows_address(address);
         if !policy.allows_host(host) || host.parse::<IpAddr>().is_ok_and(is_refused) {
             return Err(Cause::AddressRefused { host: host.to_owned() });
+        }
+        if let Some(proxy) = remote.access().proxy().map(Proxy::host)
+            && proxy.parse::<IpAddr>().is_ok_and(is_refused)
+        {
+            return Err(Cause::AddressRefused { host: proxy });
         }
         match url.scheme() {
             Scheme::Http if remote.access().is_secret() && !policy.allow_credentials_in_clear => {

@@ -332,7 +332,27 @@ async fn a_forced_push_is_told_from_a_plain_one() {
         assert_eq!(store.descends(remote, new, old).await.unwrap(), Some(expected));
     }
     let answered = server.answered();
-    assert!(answered < 3000, "{answered} bytes");
+    assert!(answered < 6000, "{answered} bytes");
+    // The usual one: the newest commit is written anew, its parent stays.
+    repository.git(&["commit", "-q", "--amend", "--allow-empty", "-m", "amended"]);
+    repository.git(&["push", "-q", "--force", "origin", "main"]);
+    let amended = repository.head().parse().unwrap();
+    assert_eq!(store.descends(remote, amended, third).await.unwrap(), Some(false));
+    assert_eq!(store.descends(remote, amended, first).await.unwrap(), Some(true));
+    // A merge has two parents.
+    repository.git(&["checkout", "-q", "-b", "side", &first.to_string()]);
+    let side = repository.push(&[("b", "1")]).parse().unwrap();
+    repository.git(&["checkout", "-q", "main"]);
+    repository.git(&["merge", "-q", "--no-ff", "-m", "merged", "side"]);
+    repository.git(&["push", "-q", "origin", "main"]);
+    let merged = repository.head().parse().unwrap();
+    for old in [amended, side, first] {
+        assert_eq!(store.descends(remote, merged, old).await.unwrap(), Some(true));
+    }
+    repository.git_on_server(&["config", "uploadpack.allowFilter", "false"]);
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Limits::default()).unwrap();
+    assert_eq!(store.descends(remote, merged, third).await.unwrap(), Some(false));
 }
 
 #[tokio::test]

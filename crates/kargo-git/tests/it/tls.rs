@@ -163,19 +163,25 @@ async fn a_proxy_of_the_secret_is_used() {
     let remote = Remote::new(Url::parse("http://git.invalid/shop").unwrap());
     let proxy = |pairs: &[(&str, &str)]| {
         let address = server.url("").trim_end_matches('/').to_owned();
-        let mut data =
-            std::collections::BTreeMap::from([("address".to_owned(), address.into_bytes())]);
-        data.extend(
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())),
-        );
-        Access::default().with_proxy(&data).unwrap()
+        let pairs = pairs.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        access(&[("proxy", address)].into_iter().chain(pairs).collect::<Vec<_>>())
     };
-    let known = proxy(&[("username", "team"), ("password", "secret")]);
+    let known = proxy(&[("proxyUsername", "team"), ("proxyPassword", "secret")]);
     assert_eq!(resolve(&remote.clone().with_access(known)).await.unwrap(), head);
     let log = server.take_log().requests;
     assert!(log.iter().all(|request| request.contains("http://git.invalid/shop/")), "{log:?}");
     let error = resolve(&remote.with_access(proxy(&[]))).await.unwrap_err();
     assert!(matches!(error.cause(), Cause::Proxy { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_is_no_way_around_the_policy() {
+    let remote = Remote::new(Url::parse("https://git.invalid/shop").unwrap());
+    for proxy in ["http://169.254.169.254", "http://[::ffff:169.254.169.254]:80"] {
+        let through = access(&[("proxy", proxy.to_owned())]);
+        let error = resolve(&remote.clone().with_access(through)).await.unwrap_err();
+        assert!(matches!(error.cause(), Cause::AddressRefused { .. }), "{proxy}: {error:?}");
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,16 @@ pub(crate) struct Arguments {
     #[arg(long = "allow-git-host", env = "KARGO_ALLOW_GIT_HOSTS", value_delimiter = ',')]
     allow_git_hosts: Vec<String>,
 
+    /// Addresses that no repository may be on, such as those of the cluster's own services: 10.96.0.0/12; may be
+    /// given several times.
+    #[arg(long = "refuse-git-address", env = "KARGO_REFUSE_GIT_ADDRESSES", value_delimiter = ',')]
+    refuse_git_addresses: Vec<kargo_git::policy::Range>,
+
+    /// How much a git server may take from us, in place of the defaults that docs/reference.md lists:
+    /// `pack-bytes=1Gi`, `fetch-timeout=10m`; may be given several times.
+    #[arg(long = "git-limit", env = "KARGO_GIT_LIMITS", value_delimiter = ',', value_name = "NAME=VALUE", value_parser = git_limit)]
+    git_limits: Vec<String>,
+
     /// Let repositories be on link-local addresses, where clouds hand out credentials of the node.
     #[arg(long, env = "KARGO_ALLOW_LINK_LOCAL")]
     allow_link_local: bool,
@@ -136,6 +146,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         stopping.cancel();
     });
     let config = configuration(arguments.kubeconfig.as_deref()).await?;
+    let mut git_limits = kargo_git::Limits::default();
+    for limit in &arguments.git_limits {
+        git_limits.set(limit).with_context(|| format!("--git-limit {limit}"))?;
+    }
     let settings = Settings {
         installation: arguments.installation,
         namespace: arguments.namespace,
@@ -153,8 +167,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
                 .iter()
                 .map(|host| host.to_lowercase())
                 .collect(),
-            ..Policy::default()
+            refused_addresses: arguments.refuse_git_addresses,
         },
+        git_limits,
         cache_folder: arguments.cache,
         identities: Identities {
             default_account: arguments.default_service_account,
@@ -220,6 +235,11 @@ fn account_name(text: &str) -> Result<String, String> {
         Some(_) => Ok(text.to_owned()),
         None => Err("must be the name of a ServiceAccount, without its namespace".to_owned()),
     }
+}
+
+/// A limit with a name that exists and a value that fits.
+fn git_limit(text: &str) -> Result<String, kargo_git::limits::LimitError> {
+    kargo_git::Limits::default().set(text).map(|()| text.to_owned())
 }
 
 /// Names that become labels or namespaces.

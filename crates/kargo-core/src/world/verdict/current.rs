@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kargo_api::{
-    KargoAppStatus,
+    KargoAppStatus, SourceReference,
     reasons::{ConditionType, Reason},
     status::{CurrentState, CurrentStatus, HealthSummary, ObjectCounts, RefusedClaim},
 };
@@ -155,10 +155,14 @@ impl Deployment {
                         how_to_confirm(app, self.rendered.revision())
                     ),
                 };
+                let pinned = match app.spec.source.reference() {
+                    SourceReference::Revision(_) => " and pinned by spec.source.revision",
+                    SourceReference::Branch(_) | SourceReference::Tag(_) => "",
+                };
                 verdict(
                     CurrentState::Succeeded,
                     Reason::Deployed,
-                    format!("Commit {revision} is deployed.{kept}"),
+                    format!("Commit {revision} is deployed{pinned}.{kept}"),
                 )
             }
         }

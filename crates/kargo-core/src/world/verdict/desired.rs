@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kargo_api::{
+    SourceReference,
     reasons::Reason,
     status::{DesiredState, DesiredStatus},
 };
@@ -37,8 +38,17 @@ impl App {
         let rendered = self.newest()?;
         let count = rendered.objects().len();
         let objects = if count == 1 { "object" } else { "objects" };
-        let mut message =
-            format!("commit {} was read and renders {count} {objects}", short(rendered.revision()));
+        let origin = match self.spec.source.reference() {
+            SourceReference::Branch(_) => String::new(),
+            SourceReference::Tag(tag) => format!(" of tag {tag}"),
+            SourceReference::Revision(_) => " (pinned by spec.source.revision)".to_owned(),
+        };
+        let signer = rendered.signer().map(|signer| format!(", signed by {signer},"));
+        let mut message = format!(
+            "commit {}{origin}{} was read and renders {count} {objects}",
+            short(rendered.revision()),
+            signer.unwrap_or_default()
+        );
         match rendered.warnings().len() {
             0 => message.push('.'),
             1 => message.push_str(", with a warning."),

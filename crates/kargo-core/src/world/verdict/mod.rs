@@ -130,8 +130,8 @@ fn is_same_verdict(left: &KargoAppStatus, right: &KargoAppStatus) -> bool {
 }
 
 fn loading(app: &App, wall: Timestamp) -> KargoAppStatus {
-    let message =
-        format!("Looking for branch {} of {}.", app.spec.source.branch, app.spec.source.repo_url);
+    let source = &app.spec.source;
+    let message = format!("Looking for {} of {}.", source.reference(), source.repo_url);
     let mut status = KargoAppStatus {
         observed_generation: Some(app.generation),
         message: Some(message.clone()),

@@ -2,7 +2,7 @@
 
 use kargo_api::{
     KargoAppStatus,
-    reasons::EventReason,
+    reasons::{EventReason, Reason},
     status::{CurrentState, DesiredState, HealthSummary},
 };
 
@@ -56,9 +56,13 @@ impl World {
         let failure = failed.map(|desired| desired.message.clone());
         if failure != app.told.desired_failure {
             if let Some(note) = &failure {
-                let source = app.load_failure.is_none();
-                let reason =
-                    if source { EventReason::SourceUnavailable } else { EventReason::RenderFailed };
+                let reason = match &app.load_failure {
+                    None => EventReason::SourceUnavailable,
+                    Some(retry) if retry.what.1.reason == Reason::Untrusted => {
+                        EventReason::Untrusted
+                    }
+                    Some(_) => EventReason::RenderFailed,
+                };
                 notes.push((reason, note.clone()));
             }
             app.told.desired_failure = failure;

@@ -4,8 +4,8 @@ use super::{Http, failure};
 use crate::error::Cause;
 use crate::text::{LINE, sanitize};
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use std::time::Duration;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
+use std::time::{Duration, SystemTime};
 
 /// Waits that servers may ask for are believed up to this length.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -74,17 +74,25 @@ pub(super) fn media_type(value: &[u8]) -> String {
     sanitize(&kind.to_ascii_lowercase(), 60)
 }
 
-/// The wait that the server asks for in seconds. Dates are not read: whoever asks again has a wait of their
-/// own for failures without one.
+/// The wait that the server asks for: in seconds, or up to a date (RFC 9110, section 10.2.3). A date is read by
+/// the server's own clock, if the answer tells its time, since ours may be another.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let wanted = text(RETRY_AFTER)?;
+    let wait = if let Ok(seconds) = wanted.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = httpdate::parse_http_date(wanted).ok()?;
+        let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+        until.duration_since(now.unwrap_or_else(SystemTime::now)).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{media_type, retry_after};
-    use reqwest::header::{HeaderMap, RETRY_AFTER};
+    use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
     use std::time::Duration;
 
     #[test]
@@ -95,12 +103,26 @@ mod tests {
             (" 7 ", Some(7)),
             ("99999999", Some(3600)),
             ("-1", None),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+            ("soon", None),
+            ("", None),
+            ("Wed, 21 Oct 2026 07:30:05 GMT", Some(125)),
+            ("Wednesday, 21-Oct-26 07:28:05 GMT", Some(5)),
+            ("Wed, 21 Oct 2026 07:00:00 GMT", Some(0)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(3600)),
         ];
         for (value, expected) in table {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            let date = "Wed, 21 Oct 2026 07:28:00 GMT".parse().unwrap();
+            let headers =
+                HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap()), (DATE, date)]);
             assert_eq!(retry_after(&headers), expected.map(Duration::from_secs), "{value}");
         }
+    }
+
+    #[test]
+    fn a_date_is_read_by_our_clock_where_the_server_does_not_tell_the_time() {
+        let past =
+            HeaderMap::from_iter([(RETRY_AFTER, "Wed, 21 Oct 2015 07:28:00 GMT".parse().unwrap())]);
+        assert_eq!(retry_after(&past), Some(Duration::ZERO));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use russh::keys::ssh_key::{Algorithm, PublicKey};
+use russh::keys::ssh_key::{Algorithm, HashAlg, PublicKey};
 
 /// The keys of one host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,21 +49,41 @@ impl Known {
     }
 
     /// The algorithms of the known keys: a server is asked for no other, so that it cannot answer with a key
-    /// of a kind that was never seen of it.
+    /// of a kind that was never seen of it. An RSA key may sign with SHA-2 only (RFC 8332).
     pub(super) fn algorithms(&self) -> Vec<Algorithm> {
         let mut algorithms = Vec::new();
         for key in &self.keys {
-            if !algorithms.contains(&key.algorithm()) {
-                algorithms.push(key.algorithm());
+            let ways = match key.algorithm() {
+                Algorithm::Rsa { .. } => [HashAlg::Sha512, HashAlg::Sha256]
+                    .map(|hash| Algorithm::Rsa { hash: Some(hash) })
+                    .to_vec(),
+                other => vec![other],
+            };
+            for algorithm in ways {
+                if !algorithms.contains(&algorithm) {
+                    algorithms.push(algorithm);
+                }
             }
         }
         algorithms
     }
 }
 
+/// What must hold of any `known_hosts`.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzing(text: &str, host: &str) {
+    let known = Known::of_host(text, host, 22);
+    assert!(known.keys.iter().all(|key| known.accepts(key)));
+    assert!(known.keys.iter().all(|key| is_supported(&key.algorithm())));
+    assert_eq!(known.keys.is_empty(), known.algorithms().is_empty());
+    // A comment says nothing about anybody.
+    let comment = text.lines().map(|line| format!("#{line}\n")).collect::<String>();
+    assert_eq!(Known::of_host(&comment, host, 22), Known::default());
+}
+
 /// Whether signatures of this kind of key can be checked here.
 fn is_supported(algorithm: &Algorithm) -> bool {
-    matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { .. })
+    matches!(algorithm, Algorithm::Ed25519 | Algorithm::Ecdsa { .. } | Algorithm::Rsa { .. })
 }
 
 /// Whether a list of patterns names the host; one that is negated and matches rules it out.
@@ -128,6 +148,9 @@ mod tests {
         "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOlwwII0BGmMH22CLcABNdtbUChtIukizRhtpz6hLzmJ";
     const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQCaNpGZtc4WHkFYdkyHGKuDNHr8Jihyb64+HwZuw0IxemTbpALz4iuWctba91Lcalluwd7cB2cCS1oiuIYBX2bUyRPF+GlIiL9JZaJRpwgwJdHUXq55b/kgjmvKx7MKNFkUkOXzdB8t82YKlJCVZ4tHQhyqLVfI6LmiY7tF1zFKMXBphux+sQU5VxqAmAL2lU597c1WASYHpiEtU6Pkgl/JSJWCyUzxQ/t0NYVhJ4kh2w7Rh5v4Bnozas1qimF2D7Vt2NIBkIVvwjammT/MKgy7hkBuXZxCtGvaLUZG2odiHofWF3PAuRiMGBJAb1gO8yxTeBdCE9D+sDhMTclnfw4P";
 
+    /// Of a kind that nobody should use any more.
+    const DSA: &str = "ssh-dss AAAAB3NzaC1kc3MAAAABAwAAAAEDAAAAAQMAAAABAw==";
+
     fn count(text: &str, host: &str, port: u16) -> (usize, bool) {
         let known = Known::of_host(text, host, port);
         (known.keys.len(), known.has_others)
@@ -156,7 +179,8 @@ mod tests {
             (format!("git.example {ONE}\ngit.example {TWO}"), 2),
             (format!("git.example {ONE}\n@revoked * {ONE}"), 0),
             (format!("@cert-authority git.example {ONE}"), 0),
-            (format!("git.example {RSA}"), 0),
+            (format!("git.example {RSA}"), 1),
+            (format!("git.example {DSA}"), 0),
             ("git.example".to_owned(), 0),
             ("git.example ssh-ed25519 !!".to_owned(), 0),
             (String::new(), 0),
@@ -166,7 +190,7 @@ mod tests {
         }
         assert_eq!(count(&format!("[git.example]:2222 {ONE}"), "git.example", 2222), (1, false));
         assert_eq!(count(&format!("git.example {ONE}"), "git.example", 2222), (0, false));
-        assert_eq!(count(&format!("git.example {RSA}"), "git.example", 22), (0, true));
+        assert_eq!(count(&format!("git.example {DSA}"), "git.example", 22), (0, true));
     }
 
     #[test]
@@ -175,6 +199,9 @@ mod tests {
         assert!(known.accepts(&ONE.parse().unwrap()));
         assert!(!known.accepts(&TWO.parse().unwrap()));
         assert_eq!(known.algorithms().len(), 1);
+        let rsa = Known::of_host(&format!("git.example {RSA}"), "git.example", 22);
+        let names = rsa.algorithms().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names, ["rsa-sha2-512", "rsa-sha2-256"], "and never with SHA-1");
     }
 
     #[test]

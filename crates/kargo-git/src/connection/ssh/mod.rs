@@ -15,6 +15,8 @@ use crate::text::{LINE, sanitize};
 use bytes::Bytes;
 pub(crate) use key::Key;
 use known_hosts::Known;
+#[cfg(feature = "fuzzing")]
+pub(crate) use known_hosts::fuzzing as known_hosts_fuzzing;
 use russh::client::{self, AuthResult, Config, Handle, Msg};
 use russh::keys::PublicKeyOrCertificate;
 use russh::keys::ssh_key::HashAlg;
