@@ -7,6 +7,8 @@
 //! - [`references`]: branches, tags, pinned commits and forced pushes.
 //! - [`signatures`]: only commits of people who are trusted.
 //! - [`sources`]: git that is down, a branch, a folder or a file that is not there.
+//! - [`webhooks`]: a forge that tells of a push.
+//! - [`gitea`]: a real forge, and all that can happen to a repository there.
 //! - [`private`]: repositories that ask for a password.
 //! - [`broken`]: commits that cannot be deployed, or not all of them.
 //! - [`held`]: deletions that wait for consent.
@@ -34,6 +36,7 @@ mod crashes;
 mod deletion;
 mod drift;
 mod gate;
+mod gitea;
 mod held;
 mod jobs;
 mod leases;
@@ -51,3 +54,4 @@ mod signatures;
 mod sources;
 mod story;
 mod upgrade;
+mod webhooks;

@@ -73,6 +73,7 @@ fn the_binary_knows_every_flag_that_the_chart_gives_it() {
         "lease.seconds=60",
         "defaultServiceAccount=deployer",
         "noCrossNamespace=true",
+        "webhook.secretName=hook",
     ];
     let binary = kargo_process::binary().expect("kargo can be built");
     for values in [&[][..], &values] {
@@ -105,6 +106,59 @@ fn a_new_pod_stands_by_before_the_old_one_goes_and_no_pod_has_a_right_on_its_nod
     assert_eq!(context["readOnlyRootFilesystem"], true);
     assert_eq!(context["allowPrivilegeEscalation"], false);
     assert_eq!(context["capabilities"]["drop"], serde_json::json!(["ALL"]));
+}
+
+fn of_kind(yaml: &str, kind: &str, suffix: &str) -> Option<Value> {
+    objects(yaml).into_iter().find(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        object["kind"] == kind && name.ends_with(suffix)
+    })
+}
+
+#[test]
+fn webhooks_reach_their_port_by_a_service_and_an_ingress_on_request() {
+    let helm = Helm::new();
+    let usual = helm.template(&[]).expect("it renders");
+    let service = of_kind(&usual, "Service", "-webhook").expect("a Service");
+    assert_eq!(service["spec"]["type"], "ClusterIP");
+    let port = &service["spec"]["ports"][0]["targetPort"];
+    let container = &the_deployment(&usual)["spec"]["template"]["spec"]["containers"][0];
+    let ports = container["ports"].as_array().expect("ports");
+    assert!(ports.iter().any(|each| each["name"] == *port && each["containerPort"] == 8090));
+    assert!(of_kind(&usual, "Ingress", "").is_none(), "nothing is opened unasked");
+
+    let values = ["webhook.ingress.enabled=true", "webhook.ingress.host=kargo.example.com"];
+    let open = helm.template(&values).expect("it renders");
+    let ingress = of_kind(&open, "Ingress", "-webhook").expect("an Ingress");
+    let rule = &ingress["spec"]["rules"][0];
+    assert_eq!(rule["host"], "kargo.example.com");
+    let path = &rule["http"]["paths"][0];
+    assert_eq!(path["path"], "/hooks");
+    assert_eq!(path["backend"]["service"]["name"], service["metadata"]["name"]);
+
+    let closed = helm.template(&["webhook.enabled=false"]).expect("it renders");
+    assert!(of_kind(&closed, "Service", "-webhook").is_none());
+    assert!(!closed.contains("webhook-listen"));
+}
+
+#[test]
+fn the_secret_of_the_installation_is_a_file_of_the_pod() {
+    let rendered = Helm::new().template(&["webhook.secretName=hook"]).expect("it renders");
+    let pod = &the_deployment(&rendered)["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let has = |list: &Value, expected: Value| {
+        list.as_array().expect("a list").iter().any(|each| *each == expected)
+    };
+    assert!(has(
+        &container["args"],
+        serde_json::json!("--webhook-secret-file=/etc/kargo/webhook/token")
+    ));
+    let mount =
+        serde_json::json!({"name": "webhook", "mountPath": "/etc/kargo/webhook", "readOnly": true});
+    assert!(has(&container["volumeMounts"], mount));
+    let items = serde_json::json!([{"key": "token", "path": "token"}]);
+    let secret = serde_json::json!({"secretName": "hook", "items": items});
+    assert!(has(&pod["volumes"], serde_json::json!({"name": "webhook", "secret": secret})));
 }
 
 #[test]
@@ -142,6 +196,9 @@ fn values_that_do_not_exist_or_cannot_work_are_refused() {
         "replicas=two",
         "lease.seconds=4",
         "defaultServiceAccount=kube-system:admin",
+        "replicas=2",
+        "webhook.ingress.enabled=true",
+        "webhook.service.type=ExternalName",
     ] {
         assert!(helm.template(&[value]).is_err(), "{value} is accepted");
     }

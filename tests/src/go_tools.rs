@@ -32,11 +32,24 @@ pub struct Module {
     folder: PathBuf,
     cache: PathBuf,
     linker_flags: String,
+    c_sources: Option<BuildTags>,
 }
+
+/// The build tags of a program that compiles C sources too, separated by commas.
+type BuildTags = &'static str;
 
 impl Module {
     /// The module in `folder` of `tests/cluster/go`, with programs linked with `linker_flags`.
     pub fn open(folder: &str, linker_flags: String) -> Result<Self> {
+        Self::open_as(folder, linker_flags, None)
+    }
+
+    /// The same for programs that need a C compiler, and these build tags.
+    pub fn open_with_c(folder: &str, linker_flags: String, tags: BuildTags) -> Result<Self> {
+        Self::open_as(folder, linker_flags, Some(tags))
+    }
+
+    fn open_as(folder: &str, linker_flags: String, c_sources: Option<BuildTags>) -> Result<Self> {
         let source = source_folder(folder);
         let mut key = Sha256::new();
         for file in ["go.mod", "go.sum"] {
@@ -44,6 +57,9 @@ impl Module {
             key.update([0]);
         }
         key.update(&linker_flags);
+        if let Some(tags) = c_sources {
+            key.update(tags);
+        }
         key.update(go_version(&source)?);
         let key = key.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
@@ -52,7 +68,7 @@ impl Module {
         let cache = folders::cache()?.join(folder).join(key);
         fs::create_dir_all(&cache)
             .with_context(|| format!("{} cannot be created", cache.display()))?;
-        Ok(Self { folder: source, cache, linker_flags })
+        Ok(Self { folder: source, cache, linker_flags, c_sources })
     }
 
     /// Where the programs are, each under its name.
@@ -127,8 +143,12 @@ impl Module {
         let log = self.cache.join(format!("{}.build.log", program.name));
         let log_file = File::create(&log)?;
         let mut command = go(&self.folder);
+        if self.c_sources.is_some() {
+            command.env("CGO_ENABLED", "1");
+        }
         command
-            .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &self.linker_flags, "-o"])
+            .args(["build", "-trimpath", "-buildvcs=false", "-tags", self.c_sources.unwrap_or("")])
+            .args(["-ldflags", &self.linker_flags, "-o"])
             .arg(&unfinished)
             .arg(program.package)
             .stdin(Stdio::null())

@@ -8,12 +8,15 @@
 //!   outside of the checkout, started in seconds. kwok plays the kubelet.
 //! - [`git_server`]: `git http-backend` behind a small HTTP front that counts, asks for
 //!   passwords and breaks down on demand.
+//! - [`gitea`]: a real forge: private repositories, tokens, deploy keys over its own SSH server,
+//!   webhooks.
 //! - [`repository`]: a working clone whose commits are pushed by the real git.
 //! - [`kargo_process`]: the `kargo` binary as a child process: start, kill, restart, measure.
 //! - [`world`]: all of it together for one test, in namespaces of its own, with waits that have
 //!   a deadline and a report when they miss it.
 //! - [`sample`]: the sample repositories below `tests/samples`.
 //! - [`kustomize`]: the real kustomize, which our engine is compared with.
+//! - [`webhook`]: a sender of webhooks, honest or not.
 //! - [`helm`]: the helm binary for the tests of the chart.
 //! - [`go_tools`]: builds Go programs out of a module of ours into the cache.
 //! - [`supervisor`]: child processes that do not outlive the run that started them.
@@ -22,6 +25,7 @@
 pub mod cluster;
 pub mod folders;
 pub mod git_server;
+pub mod gitea;
 pub mod go_tools;
 pub mod helm;
 pub mod kargo_process;
@@ -30,4 +34,5 @@ pub mod ports;
 pub mod repository;
 pub mod sample;
 pub mod supervisor;
+pub mod webhook;
 pub mod world;

@@ -104,6 +104,7 @@ words! {
         Recreated => "An object was deleted to be created again, as its annotation recreate allows, because a field changed that cannot be changed.",
         NamespaceCreated => "A namespace that objects need was created.",
         ClaimRefused => "An object of this app belongs to another KargoApp.",
+        WebhookSecretUnusable => "The Secret that webhooks are signed by cannot be used; webhooks for the app are refused.",
         Unhealthy => "Something that was healthy is not any more.",
     }
 }

@@ -147,6 +147,11 @@ pub struct Source {
     /// Deploy only commits that are signed by somebody who is trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<Verify>,
+
+    /// A Secret in the namespace of the `KargoApp` whose key `token` holds the secret of the repository's webhook.
+    /// Left out, webhooks are taken that are signed by the secret of the installation, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_ref: Option<SecretReference>,
 }
 
 /// Whose signature a commit must carry.

@@ -38,6 +38,7 @@ use crate::{
     settings::Settings,
     source::Sources,
     watches,
+    webhooks::{Requests, Webhooks},
 };
 
 /// How many events may wait for the world; a full queue slows the watches down, and nothing else.
@@ -77,6 +78,19 @@ pub(crate) async fn run(shared: &Shared, term: &Term) -> anyhow::Result<()> {
         helpers.spawn(watches::apps::watch(cluster.clone(), namespace.clone(), events.clone()));
     }
 
+    let requests = Arc::new(Requests::default());
+    let webhooks = match &settings.webhooks {
+        Some(settings) => {
+            let (cluster, recorder, metrics) = (cluster.clone(), recorder.clone(), metrics.clone());
+            let requests = Arc::clone(&requests);
+            let (webhooks, server) =
+                Webhooks::listen(settings, cluster, recorder, metrics, requests).await?;
+            helpers.spawn(server);
+            Some(webhooks)
+        }
+        None => None,
+    };
+
     let kinds = patiently(|| known_kinds(&cluster))
         .await
         .context("cannot read which kinds this installation uses")?;
@@ -104,6 +118,8 @@ pub(crate) async fn run(shared: &Shared, term: &Term) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         recorder,
         probes: probes.clone(),
+        webhooks,
+        requests,
     };
     for group_kind in kinds {
         engine.watch(group_kind);
@@ -138,6 +154,9 @@ struct Engine {
     tasks: JoinSet<()>,
     watches: JoinSet<()>,
     probes: Probes,
+    webhooks: Option<Arc<Webhooks>>,
+    /// The apps that a webhook wants git to be asked for.
+    requests: Arc<Requests>,
 }
 
 impl Engine {
@@ -149,6 +168,12 @@ impl Engine {
                     Some(event) => event,
                     None => return,
                 },
+                apps = self.requests.take() => {
+                    for app in &apps {
+                        self.sources.refresh(app);
+                    }
+                    continue;
+                }
                 () = sleep_until(wake) => Event::Tick,
                 Some(_) = self.tasks.join_next() => continue,
                 Some(_) = self.watches.join_next() => continue,
@@ -170,6 +195,9 @@ impl Engine {
 
     /// What the shell itself wants to know of an event.
     fn notice(&mut self, event: &Event) {
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.notice(event);
+        }
         match event {
             Event::AppsListed(_, apps) => {
                 for app in apps {

@@ -10,6 +10,7 @@
 //!   the kinds that this installation has used.
 //! - `watches`: `KargoApps`, managed objects, custom resource definitions; each event is reduced at once.
 //! - `source`: one poller per repository and branch, shared by all apps that follow it.
+//! - `webhooks`: who wants to be told of which repository; deliveries make the pollers ask at once.
 //! - `commands`: load, apply, prune, status, finalizer; each ends with an event to the world.
 //! - `recorder`: Events for people. [`metrics`], `http`: what machines ask for.
 
@@ -24,6 +25,7 @@ mod recorder;
 pub mod settings;
 mod source;
 mod watches;
+mod webhooks;
 
 pub use process::run;
 pub use settings::Settings;

@@ -19,6 +19,12 @@ struct GitLabels {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    provider: &'static str,
+    result: &'static str,
+}
+
 /// The metrics of one process.
 #[derive(Clone)]
 pub struct Metrics {
@@ -31,6 +37,8 @@ pub struct Metrics {
     prunes: Family<ResultLabel, Counter>,
     status_writes: Counter<u64, AtomicU64>,
     events_dropped: Counter<u64, AtomicU64>,
+    webhook_requests: Family<WebhookLabels, Counter>,
+    webhook_triggers: Counter<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -46,6 +54,8 @@ impl Default for Metrics {
             prunes: Family::default(),
             status_writes: Counter::default(),
             events_dropped: Counter::default(),
+            webhook_requests: Family::default(),
+            webhook_triggers: Counter::default(),
         };
         registry.register(
             "leader",
@@ -82,6 +92,16 @@ impl Default for Metrics {
             "events_dropped",
             "Events for people that were not sent, because too many waited",
             metrics.events_dropped.clone(),
+        );
+        registry.register(
+            "webhook_requests",
+            "Requests to the port for webhooks, by provider and result",
+            metrics.webhook_requests.clone(),
+        );
+        registry.register(
+            "webhook_triggers",
+            "Times that webhooks had git asked",
+            metrics.webhook_triggers.clone(),
         );
         Self { registry: Arc::new(registry), ..metrics }
     }
@@ -122,6 +142,14 @@ impl Metrics {
 
     pub(crate) fn status_write(&self) {
         self.status_writes.inc();
+    }
+
+    pub(crate) fn webhook_request(&self, provider: &'static str, result: &'static str) {
+        self.webhook_requests.get_or_create(&WebhookLabels { provider, result }).inc();
+    }
+
+    pub(crate) fn webhook_trigger(&self) {
+        self.webhook_triggers.inc();
     }
 
     pub(crate) fn event_dropped(&self) {

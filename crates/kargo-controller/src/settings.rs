@@ -22,6 +22,8 @@ pub struct Settings {
     pub git_policy: kargo_git::Policy,
     /// How much a git server may take from us.
     pub git_limits: kargo_git::Limits,
+    /// Where webhooks are taken; nowhere if nothing.
+    pub webhooks: Option<Webhooks>,
     /// The folder of the git caches.
     pub cache_folder: PathBuf,
     /// As whom apps are deployed.
@@ -40,6 +42,15 @@ pub struct Lease {
     pub identity: String,
     /// How long everything about it may take.
     pub timing: Timing,
+}
+
+/// How webhooks are taken.
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    /// Where they are served.
+    pub listen: SocketAddr,
+    /// The file with the secret for all apps that name none of their own. It is read again when it may have changed.
+    pub secret_file: Option<PathBuf>,
 }
 
 /// Where namespaced objects go if the `KargoApp` has no `targetNamespace`.

@@ -28,7 +28,7 @@ pub(crate) enum Part {
     Support,
     /// The pure heart against a real API server: what it believes of server-side apply.
     Api,
-    /// Kargo from the outside, against a real API server and a real git server.
+    /// Kargo from the outside, against a real API server, a real git server and a real forge.
     BlackBox,
     /// The Helm chart: lint, template, install, upgrade, uninstall.
     Chart,
@@ -106,9 +106,13 @@ fn run_part(part: Part, arguments: &[String], summaries: &mut Vec<String>) -> Re
             if !plain(cargo().args(["build", "--package", "kargo"]))? {
                 return Ok(false);
             }
+            let gitea = ask_program("kargo-cluster", &["gitea"])?;
             let targets = ["--package", "kargo-tests", "--test", "blackbox"];
-            let threads = [("RUST_TEST_THREADS", BLACK_BOX_THREADS.to_owned())];
-            cargo_test(&targets, &threads, arguments, summaries)
+            let environment = [
+                ("GITEA_BIN", gitea.trim().to_owned()),
+                ("RUST_TEST_THREADS", BLACK_BOX_THREADS.to_owned()),
+            ];
+            cargo_test(&targets, &environment, arguments, summaries)
         }
         Part::Api => {
             let targets = ["--package", "kargo-tests", "--test", "api"];

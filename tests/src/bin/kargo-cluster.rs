@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::Parser;
 use kargo_tests::cluster::kept::Kept;
-use kargo_tests::{helm, kustomize};
+use kargo_tests::{gitea, helm, kustomize};
 
 /// A real Kubernetes control plane on loopback, for trying things out.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ enum Arguments {
     Kustomize,
     /// Print the path of a helm binary, building it first if need be.
     Helm,
+    /// Print the path of Gitea, the forge of the tests, building it first if need be.
+    Gitea,
     /// Print the manifests for people without Helm, made from the chart.
     Manifests,
     /// Run it in the foreground until SIGTERM.
@@ -40,6 +42,7 @@ fn main() -> Result<()> {
         Arguments::Status => Kept::find()?.describe(out),
         Arguments::Kustomize => Ok(writeln!(out, "{}", kustomize::provide()?.display())?),
         Arguments::Helm => Ok(writeln!(out, "{}", helm::provide()?.display())?),
+        Arguments::Gitea => Ok(writeln!(out, "{}", gitea::provide()?.display())?),
         Arguments::Manifests => Ok(write!(out, "{}", helm::plain_manifests()?)?),
         Arguments::Serve => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -232,6 +232,7 @@ fn is_warning(reason: EventReason) -> bool {
         | EventReason::ClaimRefused
         | EventReason::DriftFound
         | EventReason::Fighting
+        | EventReason::WebhookSecretUnusable
         | EventReason::Unhealthy => true,
     }
 }
@@ -242,6 +243,7 @@ fn action(reason: EventReason) -> &'static str {
         EventReason::RenderFailed
         | EventReason::SourceUnavailable
         | EventReason::ForcePushed
+        | EventReason::WebhookSecretUnusable
         | EventReason::Untrusted => "Load",
         EventReason::Pruned | EventReason::PruneHeld | EventReason::PruneFailed => "Prune",
         EventReason::DriftRepaired => "Repair",

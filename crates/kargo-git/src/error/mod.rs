@@ -76,6 +76,11 @@ pub enum Cause {
         /// What the server says about it, sanitised, or nothing.
         message: String,
     },
+    /// The SSH server does not let our key in.
+    KeyRefused {
+        /// The fingerprint of our key.
+        fingerprint: String,
+    },
     /// The credentials are good but not good enough.
     Forbidden {
         /// Whether credentials were sent.
@@ -230,6 +235,7 @@ impl Error {
             | Cause::RepositoryEmpty
             | Cause::NotFoundOrPrivate { .. }
             | Cause::Unauthorised { .. }
+            | Cause::KeyRefused { .. }
             | Cause::Forbidden { .. }
             | Cause::Tls { .. }
             | Cause::Redirected { .. }

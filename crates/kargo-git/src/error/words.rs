@@ -58,6 +58,11 @@ impl std::fmt::Display for Error {
                  token into the Secret that spec.source.secretRef names.",
                 quoted(message)
             ),
+            Cause::KeyRefused { fingerprint } => write!(
+                out,
+                "{remote} does not let the SSH key {fingerprint} in: it is not known there, or was taken back. \
+                 Add the public half of `identity` as a deploy key of the repository."
+            ),
             Cause::Forbidden { authenticated, message } => write!(
                 out,
                 "{remote} refuses access{}. {}",

@@ -258,8 +258,9 @@ async fn a_key_that_the_server_does_not_know_is_named() {
     let stranger = PrivateKey::new(Ed25519Keypair::from_seed(&[9; 32]).into(), "").unwrap();
     let text = stranger.to_openssh(LineEnding::default()).unwrap();
     let error = setup.resolve(access(&text, &setup.known_hosts, "")).await.unwrap_err();
-    let message = format!("public key {}", stranger.fingerprint(HashAlg::default()));
-    assert_eq!(error.cause(), &Cause::Unauthorised { authenticated: true, message });
+    let fingerprint = stranger.fingerprint(HashAlg::default()).to_string();
+    assert_eq!(error.cause(), &Cause::KeyRefused { fingerprint });
+    assert!(error.to_string().contains("as a deploy key"), "{error}");
 }
 
 #[tokio::test]

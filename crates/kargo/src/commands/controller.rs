@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use kargo_controller::{
     cluster::identity::{Identities, ServiceAccount},
     lease::Timing,
-    settings::{DefaultTargetNamespace, Lease, Settings},
+    settings::{DefaultTargetNamespace, Lease, Settings, Webhooks},
 };
 use kargo_git::Policy;
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,6 +44,15 @@ pub(crate) struct Arguments {
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "KARGO_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+
+    /// Where webhooks of forges are taken, as `POST /hooks/<provider>`, such as `0.0.0.0:8090`. Without it, nobody
+    /// can tell Kargo of a push, and it asks at the interval of each app.
+    #[arg(long, env = "KARGO_WEBHOOK_LISTEN")]
+    webhook_listen: Option<SocketAddr>,
+
+    /// A file with the secret that webhooks are signed by, for all apps that have no webhookSecretRef.
+    #[arg(long, env = "KARGO_WEBHOOK_SECRET_FILE", requires = "webhook_listen")]
+    webhook_secret_file: Option<PathBuf>,
 
     /// The only hosts that repositories may be on, such as `github.com` or `*.example.com`; may be given several
     /// times. Without it, all hosts may be asked.
@@ -170,6 +179,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
             refused_addresses: arguments.refuse_git_addresses,
         },
         git_limits,
+        webhooks: arguments
+            .webhook_listen
+            .map(|listen| Webhooks { listen, secret_file: arguments.webhook_secret_file }),
         cache_folder: arguments.cache,
         identities: Identities {
             default_account: arguments.default_service_account,

@@ -109,8 +109,7 @@ impl Ssh {
         let user = self.url.user().unwrap_or("git").to_owned();
         let entered = self.in_time(self.key.enter(&mut handle, user)).await??;
         if !matches!(entered, AuthResult::Success) {
-            let message = format!("public key {}", self.key.fingerprint());
-            return Err(Cause::Unauthorised { authenticated: true, message });
+            return Err(Cause::KeyRefused { fingerprint: self.key.fingerprint() });
         }
         let starting = async {
             let channel = handle.channel_open_session().await?;
