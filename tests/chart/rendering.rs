@@ -146,9 +146,7 @@ fn the_secret_of_the_installation_is_a_file_of_the_pod() {
     let rendered = Helm::new().template(&["webhook.secretName=hook"]).expect("it renders");
     let pod = &the_deployment(&rendered)["spec"]["template"]["spec"];
     let container = &pod["containers"][0];
-    let has = |list: &Value, expected: Value| {
-        list.as_array().expect("a list").iter().any(|each| *each == expected)
-    };
+    let has = |list: &Value, expected: Value| list.as_array().expect("a list").contains(&expected);
     assert!(has(
         &container["args"],
         serde_json::json!("--webhook-secret-file=/etc/kargo/webhook/token")

@@ -61,9 +61,6 @@ enum Command {
     /// cluster, pods become ready, but no container runs. It listens on loopback only.
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// Measure what it costs, and compare that with the targets: 1 if one of them is missed.
-    #[command(subcommand)]
-    Bench(BenchCommand),
     /// Write the files anew that are made from others.
     ///
     /// The definition in the chart is made from the Rust types, and `deploy/kargo.yaml` from the
@@ -87,19 +84,6 @@ struct TestArguments {
     /// Arguments for the test programs, after `--`: a part of the names of the tests to run.
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-enum BenchCommand {
-    /// Following git: a poll, a push, a cold fetch, and a thousand apps.
-    Git(BenchArguments),
-}
-
-#[derive(Debug, Args)]
-struct BenchArguments {
-    /// Print one JSON object, and nothing else.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,9 +112,6 @@ fn main() -> Result<ExitCode> {
                 ClusterCommand::Status => "status",
             };
             run::program("kargo-cluster", &[verb])
-        }
-        Command::Bench(BenchCommand::Git(BenchArguments { json })) => {
-            run::optimised_program("kargo-bench-git", if json { &["--json"] } else { &[] })
         }
         Command::DeployManifests => manifests::write(),
     }

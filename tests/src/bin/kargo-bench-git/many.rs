@@ -113,7 +113,8 @@ async fn deployed(world: &World, apps: usize) -> Result<()> {
 }
 
 fn patience(begun: Instant, what: &str) -> Result<()> {
-    if begun.elapsed() > PATIENCE { bail!("{what} after {PATIENCE:?}") } else { Ok(()) }
+    anyhow::ensure!(begun.elapsed() <= PATIENCE, "{what} after {PATIENCE:?}");
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
