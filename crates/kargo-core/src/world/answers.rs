@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     desired::Desired,
-    finding::Finding,
+    finding::{Finding, Severity},
     marks::Mark,
     object::{AppKey, ObjectId},
 };
@@ -22,7 +22,7 @@ impl World {
             // If it is there after all, because it only lost our labels, the watch shows that too.
             Ok(Accepted { live, .. })
                 if self.gone.contains_key(&(live.id.clone(), live.uid.clone())) => {}
-            Ok(Accepted { mut live, .. }) => {
+            Ok(Accepted { mut live, remarks }) => {
                 live.settle_applied(&outcome.desired);
                 let as_sent = live.deleting
                     || outcome.desired.policy().apply_once
@@ -43,7 +43,13 @@ impl World {
                 let repaired = self.apps.get_mut(key).and_then(|app| {
                     let deployment = app.deployment.as_mut()?;
                     deployment.failures.remove(&id);
-                    deployment.repaired(&id, &live.uid)
+                    // Notes tell of what happened once, and were Events; warnings of what stays.
+                    let lasting = remarks.into_iter().filter(|it| it.severity != Severity::Note);
+                    match lasting.collect::<Vec<_>>() {
+                        none if none.is_empty() => drop(deployment.remarks.remove(&id)),
+                        some => drop(deployment.remarks.insert(id.clone(), some)),
+                    }
+                    deployment.repairs.answered(&id, &live.uid)
                 });
                 if let Some(note) = repaired {
                     self.commands.push(Command::Tell {
@@ -116,7 +122,7 @@ impl World {
                 Ok(Gone::NotThere) => {
                     let known = self.cluster.get(&candidate.id);
                     if known.is_some_and(|live| live.mark == Mark::Ours(key.clone())) {
-                        self.live_gone(&candidate.id, &candidate.uid, now);
+                        self.live_gone(&candidate.id, &candidate.uid);
                     }
                 }
                 Ok(Gone::InUse(by)) => findings.push(

@@ -11,7 +11,7 @@
 //! drifted object is applied again in every phase. The newest commit always wins.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -21,6 +21,7 @@ use kargo_api::{KargoAppSpec, KargoAppStatus, SourceReference, names};
 use super::{
     event::{ApplyFailure, Failure, LoadRequest, SeenApp, Subscription},
     gate::{Hold, Waiting},
+    repairs::{Fight, Repairs},
 };
 use crate::{
     desired::{Desired, Rendered},
@@ -72,8 +73,13 @@ pub(super) struct Deployment {
     pub(super) held: Vec<ObjectId>,
     /// Objects that left git and stay, because nobody consented to delete their kind.
     pub(super) kept: Vec<ObjectId>,
-    /// How often an object was put back, for a lower rate when something fights.
-    pub(super) repairs: HashMap<ObjectId, Repairs>,
+    /// What was put back lately.
+    pub(super) repairs: Repairs,
+    /// Who fights over what at this moment, and when the first fight is over if nothing more happens.
+    pub(super) fights: Vec<Fight>,
+    pub(super) fights_until: Option<Duration>,
+    /// What came with the answer to an object's apply and is worth knowing.
+    pub(super) remarks: BTreeMap<ObjectId, Vec<Finding>>,
     /// Objects that stood as rendered, do not any more, and have not been sent again yet.
     pub(super) drifted: BTreeSet<ObjectId>,
     /// Jobs and bare Pods that came to their end, also if they were cleaned up since.
@@ -86,20 +92,6 @@ pub(super) struct ObjectFailure {
     pub(super) failure: ApplyFailure,
     pub(super) attempts: u32,
     pub(super) retry_at: Duration,
-}
-
-/// How often an object was put back lately.
-#[derive(Debug, Clone)]
-pub(super) struct Repairs {
-    pub(super) count: u32,
-    pub(super) since: Duration,
-    pub(super) not_before: Duration,
-    /// It was sent and is not answered yet.
-    pub(super) pending: bool,
-    /// The incarnation that went before it was put back, if it went.
-    pub(super) gone_uid: Option<String>,
-    /// Which field was taken by whom before it was put back, in words.
-    pub(super) taken: Option<String>,
 }
 
 /// A failure to load, or to prune, and when to try again.

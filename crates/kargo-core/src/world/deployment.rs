@@ -1,16 +1,16 @@
 //! One desired set on its way into the cluster: what stands, what does not, what was put back.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use kargo_api::status::{HealthSummary, Outcome};
 
 use super::{
-    app::{App, Deployment, ObjectFailure, Phase, Repairs, backoff},
+    app::{App, Deployment, ObjectFailure, Phase, backoff},
     event::{ApplyFailure, Command, LoadRequest, Now},
+    repairs::Repairs,
 };
 use crate::{
     desired::{Desired, Rendered},
@@ -19,11 +19,6 @@ use crate::{
     marks::Mark,
     object::{AppKey, ObjectId},
 };
-
-/// An object that was put back more often than this within [`FIGHT_WINDOW`] is put back at the rate of [`FIGHT_DELAY`].
-const FIGHT_LIMIT: u32 = 5;
-const FIGHT_WINDOW: Duration = Duration::from_mins(1);
-const FIGHT_DELAY: Duration = Duration::from_secs(10);
 
 impl Deployment {
     pub(super) fn new(
@@ -46,7 +41,10 @@ impl Deployment {
             refused,
             held: Vec::new(),
             kept: Vec::new(),
-            repairs: HashMap::new(),
+            repairs: Repairs::default(),
+            fights: Vec::new(),
+            fights_until: None,
+            remarks: BTreeMap::new(),
             drifted: BTreeSet::new(),
             finished: BTreeMap::new(),
         }
@@ -58,6 +56,8 @@ impl Deployment {
             self.drifted = before.drifted;
         }
         self.repairs = before.repairs;
+        self.remarks = before.remarks;
+        self.remarks.retain(|id, _| self.rendered.get(id).is_some());
         self.finished = before.finished;
         self.forget_other_runs();
     }
@@ -172,9 +172,7 @@ impl Deployment {
             .filter(|id| {
                 self.failures.get(id).is_none_or(|failure| failure.retry_at <= now.monotonic)
             })
-            .filter(|id| {
-                self.repairs.get(id).is_none_or(|repairs| repairs.not_before <= now.monotonic)
-            })
+            .filter(|id| self.repairs.is_due(id, now))
             .filter(|id| self.rendered.get(id).is_some_and(|desired| desired.unserved().is_none()))
             .cloned()
             .collect();
@@ -203,63 +201,6 @@ impl Deployment {
         }
         if look_again {
             commands.push(Command::Discover);
-        }
-    }
-
-    /// Notes which incarnation of a desired object went.
-    pub(super) fn note_gone(&mut self, id: &ObjectId, uid: &str, now: Now) {
-        self.repairs.entry(id.clone()).or_insert_with(|| Repairs::new(now)).gone_uid =
-            Some(uid.to_owned());
-    }
-
-    /// Counts the times that an object is put back.
-    pub(super) fn note_repair(&mut self, id: &ObjectId, was_deleted: bool, now: Now) {
-        let repairs = self.repairs.entry(id.clone()).or_insert_with(|| Repairs::new(now));
-        if now.monotonic > repairs.since + FIGHT_WINDOW {
-            *repairs = Repairs { gone_uid: repairs.gone_uid.take(), ..Repairs::new(now) };
-        }
-        repairs.pending = true;
-        // Who deletes an object does not fight over its fields: it comes back at once, always.
-        if !was_deleted {
-            repairs.count += 1;
-            if repairs.count > FIGHT_LIMIT {
-                repairs.not_before = now.monotonic + FIGHT_DELAY;
-            }
-        }
-    }
-
-    /// Notes who took which field of an object that is put back now.
-    pub(super) fn note_taken(&mut self, id: &ObjectId, live: Option<&Live>) {
-        if let Some(repairs) = self.repairs.get_mut(id) {
-            repairs.taken = live.and_then(Live::taken).map(ToString::to_string);
-        }
-    }
-
-    /// What to tell people when an object was put back; `uid` is its incarnation now.
-    pub(super) fn repaired(&mut self, id: &ObjectId, uid: &str) -> Option<String> {
-        let repairs = self.repairs.get_mut(id).filter(|repairs| repairs.pending)?;
-        repairs.pending = false;
-        // An object that lost our labels goes from the watch just like a deleted one.
-        let was_deleted = repairs.gone_uid.take().is_some_and(|gone| gone != uid);
-        let taken = repairs.taken.take();
-        let what = match taken.filter(|_| !was_deleted) {
-            Some(taken) => format!("{}: {taken}", id.short()),
-            None if was_deleted => format!("{} was deleted by hand", id.short()),
-            None => format!("{} was changed by hand", id.short()),
-        };
-        Some(format!("{what}; it has been put back as git has it."))
-    }
-}
-
-impl Repairs {
-    pub(super) fn new(now: Now) -> Self {
-        Self {
-            count: 0,
-            since: now.monotonic,
-            not_before: now.monotonic,
-            pending: false,
-            gone_uid: None,
-            taken: None,
         }
     }
 }

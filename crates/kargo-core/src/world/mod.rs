@@ -10,7 +10,7 @@
 //! - `cluster`, `claims`: what is known of live objects, and who owns which.
 //! - `apps`, `objects`, `loads`, `answers`: what the events change, by where they come from.
 //! - `gate`: what a rendered set waits for before it is deployed. `step`: what one app does next; `pruning`: when
-//!   it deletes; `removal`: what a deleted app does.
+//!   it deletes; `removal`: what a deleted app does; `repairs`: what is put back, and who fights over it.
 //! - `verdict`: what people are told of it.
 
 mod answers;
@@ -25,6 +25,7 @@ mod loads;
 mod objects;
 mod pruning;
 mod removal;
+mod repairs;
 mod step;
 mod verdict;
 
@@ -126,7 +127,7 @@ impl World {
             Event::AppsListed(namespace, apps) => self.apps_listed(namespace.as_ref(), &apps),
             Event::AppSeen(app) => self.app_seen(&app),
             Event::AppGone(key) => self.app_gone(&key),
-            Event::LiveListed(group_kind, objects) => self.live_listed(group_kind, objects, now),
+            Event::LiveListed(group_kind, objects) => self.live_listed(group_kind, objects),
             Event::LiveUnavailable(group_kind, finding) => {
                 self.cluster.track(group_kind, Tracking::Unavailable(finding));
                 self.touch_all();
@@ -137,7 +138,7 @@ impl World {
             }
             Event::LiveGone { id, uid } => {
                 self.note_gone(&id, &uid);
-                self.live_gone(&id, &uid, now);
+                self.live_gone(&id, &uid);
             }
             Event::KindsChanged => self.kinds_changed(),
             Event::TipSeen { app, subscription, tip } => self.tip_seen(&app, &subscription, tip),

@@ -7,7 +7,7 @@ use super::{
     World,
     app::{App, Phase},
     cluster::Tracking,
-    event::{Command, Now},
+    event::Command,
 };
 use crate::{
     desired::Desired,
@@ -17,10 +17,10 @@ use crate::{
 };
 
 impl World {
-    pub(super) fn live_listed(&mut self, group_kind: GroupKind, objects: Vec<Live>, now: Now) {
+    pub(super) fn live_listed(&mut self, group_kind: GroupKind, objects: Vec<Live>) {
         let listed: HashSet<&str> = objects.iter().map(|live| live.uid.as_str()).collect();
         for (id, uid) in self.cluster.missing_from(&group_kind, &listed) {
-            self.live_gone(&id, &uid, now);
+            self.live_gone(&id, &uid);
         }
         let mut left_behind = Vec::new();
         for live in objects {
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    pub(super) fn live_gone(&mut self, id: &ObjectId, uid: &str, now: Now) {
+    pub(super) fn live_gone(&mut self, id: &ObjectId, uid: &str) {
         if self.cluster.remove(id, uid).is_none() {
             return;
         }
@@ -89,7 +89,7 @@ impl World {
             {
                 // What stood in the way of this object may have gone with it.
                 deployment.failures.remove(id);
-                deployment.note_gone(id, uid, now);
+                deployment.repairs.note_gone(id, uid);
             }
             self.look_at(&holder, id);
         } else {

@@ -125,6 +125,7 @@ impl World {
         let Some(mut deployment) = app.deployment.take() else { return };
         self.send(app, &mut deployment, now);
         while self.advance(app, &mut deployment, now) {}
+        (deployment.fights, deployment.fights_until) = deployment.repairs.fights(now);
         app.deployment = Some(deployment);
     }
 
@@ -152,8 +153,7 @@ impl World {
             .collect();
         for id in &due {
             if deployment.drifted.remove(id) {
-                deployment.note_repair(id, self.cluster.get(id).is_none(), now);
-                deployment.note_taken(id, self.cluster.get(id));
+                deployment.repairs.note(id, self.cluster.get(id), now);
             }
         }
         let namespaces = if app.spec.sync.create_namespace {
@@ -274,13 +274,10 @@ impl World {
             if app.applying.is_none() {
                 at.extend(deployment.failures.values().map(|failure| failure.retry_at));
                 at.extend(
-                    deployment
-                        .dirty
-                        .iter()
-                        .filter_map(|id| deployment.repairs.get(id))
-                        .map(|repairs| repairs.not_before),
+                    deployment.dirty.iter().filter_map(|id| deployment.repairs.not_before(id)),
                 );
             }
+            at.extend(deployment.fights_until);
             if let Phase::Observing { since } = deployment.phase {
                 at.push(since + app.spec.sync.timeout.duration());
             }

@@ -70,7 +70,14 @@ fn what_is_not_in_git_is_left_alone() {
         (&object["data"]["other"], &object["metadata"]["labels"]["theirs"]),
         (&json!("theirs"), &json!("too"))
     );
-    assert_eq!(sim.writes, []);
+    assert_eq!((sim.applies(), sim.deletions()), (0, Vec::new()));
+    let findings = sim.status("shop").current.map(|current| current.findings).unwrap_or_default();
+    let said: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert!(
+        said.iter().any(|text| text.contains("has what is not in git") && text.contains("other")),
+        "{said:?}"
+    );
+    assert!(sim.is_ready("shop"));
 }
 
 #[test]
@@ -93,6 +100,29 @@ fn a_fight_over_a_field_slows_down_and_heals_when_it_ends() {
     assert!(sim.applies() < 20, "{} applies in 50 seconds", sim.applies());
     sim.advance(Duration::from_mins(2));
     assert_eq!(sim.server.get(&id("ConfigMap", "a")).expect("it stands")["data"]["key"], "1");
+}
+
+/// F37: who fights is named, with the field, and it is over when it is over.
+#[test]
+fn a_fight_is_said_with_field_and_manager_once_and_ends_by_itself() {
+    let mut sim = deployed();
+    let fighting = |sim: &Sim| sim.condition("shop", "Fighting").map(|(status, _)| status);
+    for _ in 0..20 {
+        sim.server.edit(&id("ConfigMap", "a"), &["data", "key"], json!("theirs"));
+        sim.advance(Duration::from_secs(10));
+    }
+    assert_eq!(fighting(&sim).as_deref(), Some("True"));
+    let status = sim.status("shop");
+    let condition = status.conditions.iter().find(|each| each.type_ == "Fighting");
+    let said = condition.map(|condition| condition.message.clone()).unwrap_or_default();
+    assert!(said.contains("ConfigMap/a: data.key is changed again and again"), "{said}");
+    assert_eq!(sim.was_told("shop", EventReason::Fighting), 1);
+    sim.advance(Duration::from_mins(10));
+    assert_eq!(fighting(&sim).as_deref(), Some("False"));
+    assert!(sim.is_ready("shop"));
+    sim.forget_writes();
+    sim.advance(Duration::from_hours(1));
+    assert_eq!(sim.writes, []);
 }
 
 /// F37: one object that is refused for ever must not turn a fight over another one into a storm.

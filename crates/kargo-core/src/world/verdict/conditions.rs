@@ -12,6 +12,7 @@ use super::{Verdict, condition};
 use crate::world::{
     app::{App, Phase},
     gate::Hold,
+    repairs::Fight,
 };
 
 pub(super) fn conditions(
@@ -104,8 +105,20 @@ pub(super) fn conditions(
             (Reason::NotDrifted, "")
         };
         list.push(ConditionType::Drifted, drifted, reason, text);
+        let fights: Vec<String> = deployment.fights.iter().map(Fight::words).collect();
+        let (reason, text) = if fights.is_empty() {
+            (Reason::NotFighting, String::new())
+        } else {
+            (Reason::Fighting, format!("{}.", fights.join("; ")))
+        };
+        list.push(ConditionType::Fighting, !fights.is_empty(), reason, &text);
     } else {
-        list.keep(&[ConditionType::Applied, ConditionType::Healthy, ConditionType::Drifted]);
+        list.keep(&[
+            ConditionType::Applied,
+            ConditionType::Healthy,
+            ConditionType::Drifted,
+            ConditionType::Fighting,
+        ]);
     }
     let waits_for_people = app.hold.as_ref().is_some_and(|hold| !hold.ends_by_itself());
     match (held_back.filter(|_| waits_for_people), &app.deployment, current) {

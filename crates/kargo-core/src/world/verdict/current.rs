@@ -31,6 +31,7 @@ impl Deployment {
     pub(in crate::world) fn remember(&mut self, stored: &KargoAppStatus) {
         self.finished = finished::from_status(&stored.finished);
         self.forget_other_runs();
+        self.remember_remarks(stored);
         let Some(current) = &stored.current else { return };
         if current.digest.as_deref() != Some(self.rendered.digest()) {
             return;
@@ -42,6 +43,28 @@ impl Deployment {
             || drifted.is_some_and(|found| found.status == "True")
             || current.state == CurrentState::Succeeded
             || healthy.is_some_and(|found| found.status == "True");
+    }
+
+    /// Warnings that came with the answers to a former process's applies.
+    fn remember_remarks(&mut self, stored: &KargoAppStatus) {
+        let Some(current) = &stored.current else { return };
+        if current.digest.as_deref() != Some(self.rendered.digest()) {
+            return;
+        }
+        let warnings =
+            current.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+        for warning in warnings {
+            let about = self
+                .rendered
+                .objects()
+                .find(|desired| warning.object.as_deref() == Some(desired.id().short().as_str()));
+            if let Some(desired) = about {
+                let finding = Finding::warning(warning.message.clone())
+                    .about(desired.id())
+                    .at(desired.location().cloned());
+                self.remarks.entry(desired.id().clone()).or_default().push(finding);
+            }
+        }
     }
 
     /// The verdict on the cluster.
@@ -197,6 +220,23 @@ impl Deployment {
             findings.len()
         );
         Verdict { state: CurrentState::Failed, reason, message, findings }
+    }
+
+    /// What is said beside the verdict: what admission changed, who fights, what others set beside us.
+    pub(super) fn worth_knowing(&self, app: &App, world: &World) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.remarks.values().flatten().cloned().collect();
+        findings.extend(self.fights.iter().map(|fight| {
+            Finding::warning(fight.words())
+                .about(&fight.object)
+                .help("Take the field out of git, or stop whoever changes it; Kargo puts it back less often")
+        }));
+        for desired in self.rendered.objects() {
+            let live = world.cluster.get(desired.id());
+            if let Some(live) = live.filter(|live| live.mark == Mark::Ours(app.key.clone())) {
+                findings.extend(live.notes(desired));
+            }
+        }
+        findings
     }
 
     /// How many of each kind that is not up yet are: `; 3 of 4 Deployments are ready`.

@@ -90,7 +90,11 @@ impl World {
             // The spec asks for something else by now, and nothing is known of that yet.
             return None;
         }
-        let current = app.deployment.as_ref().map(|deployment| deployment.verdict(app, self));
+        let current = app.deployment.as_ref().map(|deployment| {
+            let mut verdict = deployment.verdict(app, self);
+            verdict.findings.extend(deployment.worth_knowing(app, self));
+            verdict
+        });
         let mut status = KargoAppStatus {
             observed_generation: Some(app.generation),
             ..KargoAppStatus::default()

@@ -10,6 +10,7 @@ use crate::world::{
     World,
     app::{App, Phase},
     event::Command,
+    repairs::Fight,
 };
 
 /// What people have been told by Events, so that a retry tells nothing twice.
@@ -21,6 +22,7 @@ pub(in crate::world) struct Told {
     held: Option<String>,
     refused: Option<String>,
     unhealthy: bool,
+    fights: Vec<String>,
 }
 
 impl Told {
@@ -77,6 +79,10 @@ impl World {
             app.told.held = Some(current.message.clone());
         }
         if let (Some(current), Some(deployment)) = (&status.current, &app.deployment) {
+            let fights: Vec<String> = deployment.fights.iter().map(Fight::words).collect();
+            let new = fights.iter().filter(|fight| !app.told.fights.contains(fight));
+            notes.extend(new.map(|fight| (EventReason::Fighting, format!("{fight}."))));
+            app.told.fights = fights;
             let revision = current.revision.clone();
             match current.state {
                 CurrentState::Succeeded if app.told.deployed != revision => {
