@@ -34,8 +34,10 @@ async fn only_the_url_is_required_and_the_rest_has_defaults() {
                 "repoURL": GOOD_URL, "path": "k8s", "interval": "30s",
             },
             "sync": {
-                "prune": true, "allowEmpty": false, "timeout": "300s", "createNamespace": true,
+                "mode": "Automatic", "selfHeal": true, "prune": true, "allowEmpty": false,
+                "timeout": "300s", "createNamespace": true,
             },
+            "suspend": false,
             "deletionPolicy": "Orphan",
         })
     );
@@ -107,7 +109,7 @@ async fn what_cannot_work_is_refused_with_a_message_that_teaches() {
         (json!({"source": {"repoURL": GOOD_URL}, "targetNamespace": "Team_A"}), "targetNamespace"),
         (json!({"source": {"repoURL": GOOD_URL}, "deletionPolicy": "Keep"}), "deletionPolicy"),
         // A field that is not honoured is not accepted either.
-        (json!({"source": {"repoURL": GOOD_URL}, "serviceAccountName": "x"}), "serviceAccountName"),
+        (json!({"source": {"repoURL": GOOD_URL}, "serviceAccount": "x"}), "serviceAccount"),
     ];
     for (spec, expected) in table {
         match apply(&world, "shop", spec.clone()).await {
