@@ -97,6 +97,17 @@ impl KargoProcess {
         self.child.id()
     }
 
+    /// How many files and connections it has open. Linux only.
+    pub fn open_files(&self) -> Result<usize> {
+        let path = format!("/proc/{}/fd", self.child.id());
+        Ok(fs::read_dir(&path).with_context(|| format!("{path} is not there"))?.count())
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Kills it at once (SIGKILL), as a node that loses its power.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()?;

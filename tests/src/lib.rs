@@ -23,6 +23,7 @@
 //! - [`folders`]: where the cache and the checkout are.
 
 pub mod cluster;
+pub mod faults;
 pub mod folders;
 pub mod git_server;
 pub mod gitea;
@@ -30,6 +31,7 @@ pub mod go_tools;
 pub mod helm;
 pub mod kargo_process;
 pub mod kustomize;
+pub mod manifests;
 pub mod ports;
 pub mod repository;
 pub mod sample;

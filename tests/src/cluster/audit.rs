@@ -25,6 +25,8 @@ pub struct AuditEvent {
     pub object_ref: Option<AuditObject>,
     /// How it was answered; absent while a watch is open.
     pub response_status: Option<AuditStatus>,
+    /// The body of a DELETE: its options, with the preconditions. Other bodies are not kept.
+    pub request_object: Option<serde_json::Value>,
     /// When it arrived, in RFC 3339 with microseconds; such texts sort by time.
     pub request_received_timestamp: String,
     /// `ResponseStarted` (only for watches), `ResponseComplete` or `Panic`.

@@ -20,7 +20,8 @@ use crate::supervisor::Supervisor;
 /// test waits for.
 const CONTROLLER_LIMITS: [&str; 2] = ["--kube-api-qps=500", "--kube-api-burst=1000"];
 
-/// What the audit log holds: every request but those of the control plane's own parts.
+/// What the audit log holds: every request but those of the control plane's own parts. Of a DELETE
+/// the body too: its preconditions are what makes it safe.
 const AUDIT_POLICY: &str = r#"{
   "apiVersion": "audit.k8s.io/v1",
   "kind": "Policy",
@@ -30,6 +31,7 @@ const AUDIT_POLICY: &str = r#"{
     {"level": "None", "users": [
       "kwok", "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"]},
     {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version"]},
+    {"level": "Request", "verbs": ["delete"]},
     {"level": "Metadata"}
   ]
 }

@@ -173,6 +173,11 @@ impl World {
         }
     }
 
+    /// The kubeconfig that the controller is started with.
+    pub fn controller_kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
     /// The controller.
     pub fn controller(&mut self) -> &mut KargoProcess {
         self.controller.as_mut().expect("the test has started a controller")

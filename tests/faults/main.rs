@@ -1,0 +1,4 @@
+//! Kargo under faults: the binary, against a real API server behind a proxy that does harm, and a
+//! real git server. `docs/faults.md` says which fault is tested where.
+
+mod sweeps;

@@ -1,0 +1,1 @@
+//! Every fault, what must hold, and which test shows it.
