@@ -27,6 +27,22 @@ pub fn of_delete(error: &CallError, id: &ObjectId) -> ApplyFailure {
     explain(error, id, "deleted")
 }
 
+/// Whether the object that was meant may be gone, or be another one by now: an apply that names a uid is refused
+/// in one of these two ways if that incarnation does not exist.
+pub fn may_be_recreated(error: &CallError) -> bool {
+    match error {
+        CallError::Refused(status) => {
+            matches!(classify(status), Refusal::Conflict | Refusal::Recreated)
+        }
+        _ => false,
+    }
+}
+
+/// Whether it is this object that does not exist, and not its kind or its namespace.
+pub fn names_a_missing_object(status: &Status) -> bool {
+    status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
+}
+
 fn explain(error: &CallError, id: &ObjectId, done: &str) -> ApplyFailure {
     let (what, help, transient) = match error {
         CallError::Refused(status) => refusal(status, id),

@@ -65,6 +65,7 @@ impl Apply {
                 recorder: &this.recorder,
                 app: &this.app,
                 revision: &this.revision,
+                events: &this.events,
             };
             stream::iter(objects)
                 .for_each_concurrent(OBJECTS_AT_ONCE, |object| async move {

@@ -13,7 +13,7 @@ use kargo_core::{
     world::event::{ApplyFailure, Event, Gone, PruneOutcome},
 };
 use kube::core::{
-    Request, Status,
+    Request,
     params::{DeleteParams, GetParams, Preconditions, PropagationPolicy},
 };
 use serde_json::Value;
@@ -165,7 +165,7 @@ async fn delete(
         match try_delete(cluster, permit, candidate).await {
             Err(CallError::Refused(status)) if status.code == 409 && attempt < ATTEMPTS => {}
             // Without a name, it is the kind that was not found; then nothing is known of the object.
-            Err(CallError::Refused(status)) if names_an_object(&status) => {
+            Err(CallError::Refused(status)) if failure::names_a_missing_object(&status) => {
                 return Ok(Gone::NotThere);
             }
             answer => return answer.map_err(|error| failure::of_delete(&error, &candidate.id)),
@@ -212,9 +212,4 @@ async fn try_delete(
     let delete = collection.delete(&id.name, &parameters).map_err(|_| CallError::Unreachable)?;
     cluster.write::<Value>(delete).await?;
     Ok(Gone::Deleted)
-}
-
-/// Whether it is this object that does not exist.
-fn names_an_object(status: &Status) -> bool {
-    status.code == 404 && status.details.as_ref().is_some_and(|details| !details.name.is_empty())
 }

@@ -17,13 +17,14 @@ use kargo_core::{
     object::{AppKey, GroupKind},
     ownership::Entry,
     recreate::RecreatePermit,
-    world::event::{Accepted, ApplyFailure, ToApply},
+    world::event::{Accepted, ApplyFailure, Event, ToApply},
 };
 use kube::core::{
     ObjectList, Request,
     params::{GetParams, ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::recreate;
 use crate::{
@@ -37,6 +38,7 @@ pub(super) struct Sender<'a> {
     pub recorder: &'a Recorder,
     pub app: &'a AppKey,
     pub revision: &'a str,
+    pub events: &'a mpsc::Sender<Event>,
 }
 
 /// What an apply says about the object that is there.
@@ -62,10 +64,29 @@ impl Sender<'_> {
             None => self.create(&collection, desired).await,
             Some(uid) => self.change(&collection, object, uid).await,
         };
+        if let (Some(uid), Err(SendError::Call(error))) = (&object.uid, &outcome)
+            && failure::may_be_recreated(error)
+        {
+            self.look_for(&collection, desired, uid).await;
+        }
         outcome.map_err(|error| match error {
             SendError::Call(error) => failure::of_apply(&error, desired),
             SendError::Said(failure) => *failure,
         })
+    }
+
+    /// Tells the world that an incarnation is gone, if it is. The watch tells so too, unless it is silent; until
+    /// then every attempt would name the same uid, and be refused for it.
+    async fn look_for(&self, collection: &Request, desired: &Desired, uid: &str) {
+        let is_gone = match self.look(collection, desired).await {
+            Ok(live) => live["metadata"]["uid"] != uid,
+            Err(CallError::Refused(status)) => failure::names_a_missing_object(&status),
+            Err(_) => false,
+        };
+        if is_gone {
+            let gone = Event::LiveGone { id: desired.id().clone(), uid: uid.to_owned() };
+            let _ = self.events.send(gone).await;
+        }
     }
 
     /// Creates what is not there.
