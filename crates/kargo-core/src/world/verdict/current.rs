@@ -153,7 +153,13 @@ impl Deployment {
             Phase::Applying => verdict(
                 CurrentState::Deploying,
                 Reason::Deploying,
-                format!("Commit {revision} is being applied."),
+                match self.going(world).as_slice() {
+                    [] => format!("Commit {revision} is being applied."),
+                    going => format!(
+                        "Commit {revision} is being applied. Being deleted, and made anew as soon as they are gone: {}. Look at their finalizers if that takes long.",
+                        names(going)
+                    ),
+                },
             ),
             Phase::Observing { .. } => verdict(
                 CurrentState::Deploying,
@@ -197,6 +203,14 @@ impl Deployment {
             let is_going = world.cluster.get(id).is_some_and(|live| live.deleting);
             !is_going && !self.failures.contains_key(id) && !self.refused.contains_key(id)
         })
+    }
+
+    /// Objects that somebody deletes and that are not gone yet.
+    fn going(&self, world: &World) -> Vec<ObjectId> {
+        let is_going = |id: &&ObjectId| world.cluster.get(id).is_some_and(|live| live.deleting);
+        let mut going: Vec<ObjectId> = self.dirty.iter().filter(is_going).cloned().collect();
+        going.sort();
+        going
     }
 
     fn refusals(&self, revision: &str) -> Verdict<CurrentState> {
