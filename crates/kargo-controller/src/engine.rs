@@ -241,8 +241,8 @@ impl Engine {
                 let cluster = self.cluster.clone();
                 self.tasks.spawn(async move {
                     match discovery::refresh(&cluster).await {
-                        Ok(true) => drop(events.send(Event::KindsChanged).await),
-                        Ok(false) => {}
+                        Ok(Some(lost)) => drop(events.send(Event::KindsChanged { lost }).await),
+                        Ok(None) => {}
                         Err(error) => tracing::warn!(%error, "discovery failed"),
                     }
                 });

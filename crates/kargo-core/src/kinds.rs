@@ -60,6 +60,19 @@ impl Kinds {
             .is_some_and(|kind| kind.versions.iter().any(|known| known == version))
     }
 
+    /// What is served here and not by `newer`: kinds with a version. Groups that do not answer right now are left
+    /// out; nothing is known of them.
+    pub fn lost_to(&self, newer: &Self) -> BTreeSet<(GroupKind, String)> {
+        let answers = |kind: &GroupKind| !newer.silent_groups.contains(&kind.group);
+        self.served
+            .iter()
+            .filter(|(kind, _)| answers(kind))
+            .flat_map(|(kind, served)| served.versions.iter().map(move |version| (kind, version)))
+            .filter(|(kind, version)| !newer.serves(&kind.group, version, &kind.kind))
+            .map(|(kind, version)| (kind.clone(), version.clone()))
+            .collect()
+    }
+
     /// All kinds that can be listed.
     pub fn watchable(&self) -> impl Iterator<Item = &GroupKind> {
         self.served.iter().filter(|(_, served)| served.watchable).map(|(group_kind, _)| group_kind)

@@ -1,5 +1,7 @@
 //! What the API server serves, read by aggregated discovery into a value of our own.
 
+use std::collections::BTreeSet;
+
 use kargo_core::{kinds::Kinds, object::GroupKind};
 use serde_json::Value;
 
@@ -9,8 +11,13 @@ use super::{CallError, Cluster};
 const ACCEPT: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
 
-/// Reads what is served. The answer says whether it has changed since the last time.
-pub async fn refresh(cluster: &Cluster) -> Result<bool, CallError> {
+/// What is not served any more: kinds, each with the version.
+pub type Lost = BTreeSet<(GroupKind, String)>;
+
+/// Reads what is served. If that has changed since the last time, the answer says what is gone.
+pub async fn refresh(cluster: &Cluster) -> Result<Option<Lost>, CallError> {
+    // One at a time: the answer to the older question must not replace that to the newer one.
+    let _turn = cluster.discovering.lock().await;
     let mut kinds = Kinds::default();
     for root in ["/api", "/apis"] {
         let request =
@@ -18,11 +25,13 @@ pub async fn refresh(cluster: &Cluster) -> Result<bool, CallError> {
         let list: Value = cluster.read(request.map_err(|_| CallError::Unreachable)?).await?;
         read(&list, &mut kinds);
     }
-    let changed = *cluster.kinds() != kinds;
-    if changed {
-        cluster.set_kinds(kinds);
+    let before = cluster.kinds();
+    if *before == kinds {
+        return Ok(None);
     }
-    Ok(changed)
+    let lost = before.lost_to(&kinds);
+    cluster.set_kinds(kinds);
+    Ok(Some(lost))
 }
 
 /// Adds the groups of one `APIGroupDiscoveryList`.

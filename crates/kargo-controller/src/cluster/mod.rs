@@ -45,6 +45,7 @@ pub struct Cluster {
     watches: kube::Client,
     kinds: Arc<RwLock<Arc<Kinds>>>,
     term: Term,
+    discovering: Arc<tokio::sync::Mutex<()>>,
     installation: Arc<str>,
     namespace: Arc<str>,
 }
@@ -131,6 +132,7 @@ impl Cluster {
             watches,
             kinds: Arc::default(),
             term,
+            discovering: Arc::default(),
             installation: installation.into(),
             namespace: namespace.into(),
         })

@@ -1,9 +1,18 @@
 //! The watch of `KargoApps`.
 
+use std::collections::BTreeSet;
+
 use futures::TryStreamExt;
 use kargo_api::KargoApp;
-use kargo_core::world::event::{Event, SeenApp};
-use kube::{Api, core::DeserializeGuard, runtime::watcher};
+use kargo_core::{
+    object::AppKey,
+    world::event::{Event, SeenApp},
+};
+use kube::{
+    Api,
+    core::{DeserializeGuard, ObjectMeta},
+    runtime::watcher,
+};
 use tokio::sync::mpsc;
 
 use super::{config, delay, describe};
@@ -23,23 +32,50 @@ pub(crate) async fn watch(
         None => Api::all(client),
     };
     let mut failures = 0;
+    let mut unreadable = BTreeSet::new();
     loop {
         let mut stream = Box::pin(cluster.watch(api, config().timeout(WATCH_SECONDS)));
-        let mut listed = Vec::new();
+        let (mut listed, mut unreadable_now) = (Vec::new(), BTreeSet::new());
         loop {
             let event = match stream.try_next().await {
-                Ok(Some(watcher::Event::Apply(app))) => accept(app).map(Event::AppSeen),
+                Ok(Some(watcher::Event::Apply(app))) => match accept(app) {
+                    Ok(app) => {
+                        unreadable.remove(&app.key);
+                        Some(Event::AppSeen(app))
+                    }
+                    Err(key) => key.map(|key| {
+                        unreadable.insert(key.clone());
+                        Event::AppUnreadable(key)
+                    }),
+                },
                 Ok(Some(watcher::Event::Delete(app))) => gone(&app),
                 Ok(Some(watcher::Event::Init)) => {
                     listed.clear();
+                    unreadable_now.clear();
                     None
                 }
                 Ok(Some(watcher::Event::InitApply(app))) => {
-                    listed.extend(accept(app));
+                    match accept(app) {
+                        Ok(app) => listed.push(app),
+                        Err(key) => unreadable_now.extend(key),
+                    }
                     None
                 }
                 Ok(Some(watcher::Event::InitDone)) => {
-                    Some(Event::AppsListed(namespace.clone(), std::mem::take(&mut listed)))
+                    let before =
+                        std::mem::replace(&mut unreadable, std::mem::take(&mut unreadable_now));
+                    let listed = std::mem::take(&mut listed);
+                    let is_there = |key: &AppKey| {
+                        unreadable.contains(key) || listed.iter().any(|app| app.key == *key)
+                    };
+                    let gone = before.into_iter().filter(|key| !is_there(key)).map(Event::AppGone);
+                    let there = unreadable.iter().cloned().map(Event::AppUnreadable);
+                    for event in gone.chain(there).collect::<Vec<_>>() {
+                        if events.send(event).await.is_err() {
+                            return;
+                        }
+                    }
+                    Some(Event::AppsListed(namespace.clone(), listed))
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -68,16 +104,17 @@ pub(crate) async fn watch(
 }
 
 /// A KargoApp that cannot be read is left as it is: it is the problem of its author, not of the others.
-fn accept(app: DeserializeGuard<KargoApp>) -> Option<SeenApp> {
+fn accept(app: DeserializeGuard<KargoApp>) -> Result<SeenApp, Option<AppKey>> {
     match app.0 {
-        Ok(app) => SeenApp::of(app),
+        Ok(app) => SeenApp::of(app).ok_or(None),
         Err(invalid) => {
-            let name = invalid.metadata.name.unwrap_or_default();
+            let key = key(&invalid.metadata);
+            let app = key.as_ref().map(ToString::to_string).unwrap_or_default();
             tracing::warn!(
-                app = name,
-                "a KargoApp cannot be read and is ignored; apply it again to see why"
+                app,
+                "a KargoApp cannot be read and is left as it was; apply it again to see why"
             );
-            None
+            Err(key)
         }
     }
 }
@@ -87,9 +124,9 @@ fn gone(app: &DeserializeGuard<KargoApp>) -> Option<Event> {
         Ok(app) => &app.metadata,
         Err(invalid) => &invalid.metadata,
     };
-    let key = kargo_core::object::AppKey {
-        namespace: metadata.namespace.clone()?,
-        name: metadata.name.clone()?,
-    };
-    Some(Event::AppGone(key))
+    key(metadata).map(Event::AppGone)
+}
+
+fn key(metadata: &ObjectMeta) -> Option<AppKey> {
+    Some(AppKey { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? })
 }

@@ -35,14 +35,14 @@ pub(crate) async fn watch(cluster: Cluster, events: mpsc::Sender<Event>) {
         for attempt in 0..ATTEMPTS {
             tokio::time::sleep(SETTLE * (attempt + 1)).await;
             match discovery::refresh(&cluster).await {
-                Ok(true) => {
-                    if events.send(Event::KindsChanged).await.is_err() {
+                Ok(Some(lost)) => {
+                    if events.send(Event::KindsChanged { lost }).await.is_err() {
                         return;
                     }
                     break;
                 }
-                Ok(false) if attempt >= 3 => break,
-                Ok(false) => {}
+                Ok(None) if attempt >= 3 => break,
+                Ok(None) => {}
                 Err(error) => tracing::warn!(%error, "discovery failed"),
             }
         }

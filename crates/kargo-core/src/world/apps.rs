@@ -18,7 +18,7 @@ impl World {
             .apps
             .keys()
             .filter(in_scope)
-            .filter(|key| !listed.contains(key))
+            .filter(|key| !listed.contains(key) && !self.unreadable.contains(key))
             .cloned()
             .collect();
         for key in gone {
@@ -32,6 +32,7 @@ impl World {
 
     pub(super) fn app_seen(&mut self, seen: &SeenApp) {
         self.touched.insert(seen.key.clone());
+        self.unreadable.remove(&seen.key);
         let uid = seen.app.metadata.uid.as_deref().unwrap_or_default();
         if self.apps.get(&seen.key).is_some_and(|app| app.uid != uid) {
             // Deleted and created again between two events: another app under the same name.
@@ -68,7 +69,8 @@ impl World {
     }
 
     pub(super) fn app_gone(&mut self, key: &AppKey) {
-        if self.apps.remove(key).is_none() {
+        let was_unreadable = self.unreadable.remove(key);
+        if self.apps.remove(key).is_none() && !was_unreadable {
             return;
         }
         self.commands.push(Command::Unsubscribe(key.clone()));

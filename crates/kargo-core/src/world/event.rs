@@ -1,6 +1,6 @@
 //! What the world is told, and what it wants done.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kargo_api::{
@@ -168,6 +168,8 @@ pub enum Event {
     AppsListed(Option<String>, Vec<SeenApp>),
     /// A `KargoApp` is new or has changed.
     AppSeen(SeenApp),
+    /// A `KargoApp` is there and cannot be read. What is its own stays its own; a list may leave it out.
+    AppUnreadable(AppKey),
     /// A `KargoApp` is gone.
     AppGone(AppKey),
     /// All objects of a kind that carry our labels, after a list.
@@ -184,7 +186,10 @@ pub enum Event {
         uid: String,
     },
     /// What the API server serves has changed.
-    KindsChanged,
+    KindsChanged {
+        /// Kinds in a version that is not served any more.
+        lost: BTreeSet<(GroupKind, String)>,
+    },
     /// Git was asked for the commit of an app's branch or tag.
     TipSeen {
         /// The app.

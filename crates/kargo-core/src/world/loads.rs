@@ -212,6 +212,10 @@ impl World {
     /// Claims an object for an app, or names the app that has it.
     pub(super) fn claim(&mut self, key: &AppKey, id: &ObjectId) -> Result<(), AppKey> {
         let holder = self.claims.holder(id).filter(|holder| *holder != key);
+        if let Some(owner) = holder.filter(|holder| self.unreadable.contains(holder)).cloned() {
+            self.claims.wait(id.clone(), key);
+            return Err(owner);
+        }
         if let Some(owner) = holder.and_then(|holder| self.apps.get(holder)) {
             let let_go = owner.deployment.is_some() && owner.desired(id).is_none();
             if !let_go {

@@ -54,6 +54,8 @@ const PERMANENT_DELAY: (Duration, Duration) = (Duration::from_secs(15), Duration
 #[derive(Debug)]
 pub struct World {
     apps: BTreeMap<AppKey, App>,
+    /// Apps that are there and cannot be read: they keep what they have, as they were last known.
+    unreadable: BTreeSet<AppKey>,
     cluster: Cluster,
     claims: Claims,
     /// Namespaces whose apps are served; `None` stands for all namespaces.
@@ -90,6 +92,7 @@ impl World {
         }
         Self {
             apps: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             cluster,
             claims: Claims::default(),
             unlisted: scopes.clone(),
@@ -126,6 +129,7 @@ impl World {
         match event {
             Event::AppsListed(namespace, apps) => self.apps_listed(namespace.as_ref(), &apps),
             Event::AppSeen(app) => self.app_seen(&app),
+            Event::AppUnreadable(key) => drop(self.unreadable.insert(key)),
             Event::AppGone(key) => self.app_gone(&key),
             Event::LiveListed(group_kind, objects) => self.live_listed(group_kind, objects),
             Event::LiveUnavailable(group_kind, finding) => {
@@ -140,7 +144,7 @@ impl World {
                 self.note_gone(&id, &uid);
                 self.live_gone(&id, &uid);
             }
-            Event::KindsChanged => self.kinds_changed(),
+            Event::KindsChanged { lost } => self.kinds_changed(&lost),
             Event::TipSeen { app, subscription, tip } => self.tip_seen(&app, &subscription, tip),
             Event::Loaded { app, request, result } => self.loaded(&app, request, result, now),
             Event::ObjectApplied { app, outcome } => self.object_applied(&app, outcome, now),
@@ -201,7 +205,7 @@ impl World {
         let mut left_behind = BTreeSet::new();
         for live in self.cluster.all() {
             let Mark::Ours(app) = &live.mark else { continue };
-            if self.apps.contains_key(app) {
+            if self.apps.contains_key(app) || self.unreadable.contains(app) {
                 self.claims.give(live.id.clone(), app);
             } else if self.serves(&app.namespace) {
                 left_behind.insert(app.clone());

@@ -1,7 +1,7 @@
 //! What the watches of live objects say: compared with what their apps want, and released when nobody
 //! wants them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
     World,
@@ -181,12 +181,20 @@ impl World {
         self.commands.extend(commands.collect::<Vec<_>>());
     }
 
-    pub(super) fn kinds_changed(&mut self) {
+    pub(super) fn kinds_changed(&mut self, lost: &BTreeSet<(GroupKind, String)>) {
         let keys: Vec<AppKey> = self.apps.keys().cloned().collect();
         for key in keys {
             self.with(&key, |app| {
+                let is_lost = |desired: &Desired| {
+                    lost.iter().any(|(kind, version)| {
+                        *kind == desired.id().group_kind && *version == desired.version()
+                    })
+                };
                 let concerned = app.deployment.as_ref().is_some_and(|deployment| {
-                    deployment.rendered.objects().any(|desired| desired.unserved().is_some())
+                    deployment
+                        .rendered
+                        .objects()
+                        .any(|desired| desired.unserved().is_some() || is_lost(desired))
                         || !deployment.failures.is_empty()
                 });
                 // What is being loaded, or could not be, was judged by what was served before.

@@ -2,7 +2,7 @@
 //! way until they are delivered, so that a test decides about every order.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -215,7 +215,7 @@ impl Shell {
             Work::Discover => {
                 if self.kinds != server.kinds {
                     self.kinds = server.kinds.clone();
-                    answer(Event::KindsChanged);
+                    answer(Event::KindsChanged { lost: BTreeSet::new() });
                 }
                 Work::Done
             }
