@@ -91,9 +91,7 @@ async fn f6_a_kind_that_cannot_be_listed_after_a_restart_is_not_gone() {
     scene.proxy.add(on("list", "configmaps"), Fault::Refuse(403));
     scene.proxy.add(on("watch", "configmaps"), Fault::Refuse(403));
     scene.controller().restart().expect("it starts again");
-    scene
-        .wait_for_app("shop", "names the kind", |app| app.story().contains("ConfigMap"))
-        .await;
+    scene.wait_for_app("shop", "names the kind", |app| app.story().contains("ConfigMap")).await;
     assert_eq!(scene.deleted(), [""; 0]);
     scene.proxy.heal();
     scene.sync("shop").await;

@@ -51,13 +51,23 @@ async fn f10_a_watch_that_has_expired_is_opened_anew() {
 async fn f10_a_watch_that_fell_silent_is_made_up_for_when_it_ends() {
     let mut scene = Scene::without_controller("watch-silent").await;
     // A few seconds instead of the minutes that a watch lasts.
-    scene.proxy.add(on("watch", "configmaps"), Fault::Query("timeoutSeconds", 4));
+    let short = scene.proxy.add(on("watch", "configmaps"), Fault::Query("timeoutSeconds", 4));
     scene.start_controller(&[]).await;
     let commit = push_config_maps(&scene, &["web"]);
     scene.apply_app("shop").await;
     scene.wait_until_deployed("shop", &commit).await;
-    scene.proxy.add(on("event", "configmaps").first(1), Fault::Drop);
-    drift_is_repaired(&scene, "by hand").await;
+    // Nothing comes any more, until the watch is opened again.
+    let silent = scene.proxy.add(on("event", "configmaps"), Fault::Drop);
+    scene.edit("ConfigMap", "web", json!({"data": {"value": "by hand"}})).await;
+    silent.reached().await;
+    short.remove();
+    let gate = Gate::closed();
+    let opened = scene.proxy.add(on("watch", "configmaps").first(1), Fault::Hold(gate.clone()));
+    opened.reached().await;
+    silent.remove();
+    gate.open();
+    let put_back = |object: &Value| object["data"]["value"] == "1";
+    scene.wait_for_object("ConfigMap", "web", "is put back", put_back).await;
 }
 
 #[tokio::test]
@@ -161,10 +171,11 @@ async fn f12_an_object_recreated_behind_a_silent_watch_is_taken_over_all_the_sam
     let changed = |object: &Value| object["data"]["value"] == "2";
     scene.wait_for_object("ConfigMap", "web", "has the new value", changed).await;
     held.remove();
-    scene.wait_for_app("shop", "is deployed", |app| {
-        kargo_tests::world::app::AppExt::is_deployed(app, &second)
-    })
-    .await;
+    scene
+        .wait_for_app("shop", "is deployed", |app| {
+            kargo_tests::world::app::AppExt::is_deployed(app, &second)
+        })
+        .await;
     assert_eq!(scene.deleted(), [""; 0]);
 }
 

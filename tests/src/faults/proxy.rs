@@ -331,9 +331,9 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
             reach();
             gate.pass().await;
         }
-        Some(Fault::Pages(size)) => {
+        Some(Fault::Query(key, value)) => {
             reach();
-            uri = with_limit(&uri, *size);
+            uri = with_parameter(&uri, key, *value);
         }
         _ => {}
     }
@@ -378,6 +378,11 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
             reach();
             std::future::pending().await
         }
+        Some(Fault::HoldAnswer(gate)) => {
+            reach();
+            gate.pass().await;
+            Ok(reply(Body::from(whole)))
+        }
         Some(Fault::Edit(change)) => {
             let mut value: Value = serde_json::from_slice(&whole).unwrap_or_default();
             change(&mut value);
@@ -404,12 +409,11 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
     forwarded
 }
 
-fn with_limit(uri: &str, size: u32) -> String {
+fn with_parameter(uri: &str, key: &str, value: u32) -> String {
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-    let mut query: Vec<&str> =
-        query.split('&').filter(|part| !part.is_empty() && !part.starts_with("limit=")).collect();
-    let limit = format!("limit={size}");
-    query.push(&limit);
+    let is_other = |part: &&str| part.split('=').next() != Some(key);
+    let others = query.split('&').filter(|part| !part.is_empty()).filter(is_other);
+    let query: Vec<String> = others.map(str::to_owned).chain([format!("{key}={value}")]).collect();
     format!("{path}?{}", query.join("&"))
 }
 

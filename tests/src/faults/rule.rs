@@ -106,8 +106,11 @@ pub enum Fault {
     Answer(Value),
     /// The real answer, or event, changed.
     Edit(Arc<dyn Fn(&mut Value) + Send + Sync>),
-    /// A list is cut into pages of this size, as one of many objects is.
-    Pages(u32),
+    /// Goes on with this parameter of the query, as `limit=2` for a list that is cut into pages
+    /// or `timeoutSeconds=3` for a watch that ends soon.
+    Query(&'static str, u32),
+    /// The real answer, held until the gate opens: by then it is an old one.
+    HoldAnswer(Gate),
     /// An event of a watch that never arrives. A request is met as by [`Fault::Swallow`].
     Drop,
 }
@@ -130,7 +133,8 @@ impl fmt::Debug for Fault {
             Self::Hold(_) => "hold",
             Self::Answer(_) => "false answer",
             Self::Edit(_) => "edited answer",
-            Self::Pages(_) => "pages",
+            Self::HoldAnswer(_) => "old answer",
+            Self::Query(..) => "query",
             Self::Drop => "drop",
         })
     }
