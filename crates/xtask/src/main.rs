@@ -55,6 +55,12 @@ enum Command {
     /// Measure, and compare with the targets.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Do to Kargo what goes wrong in clusters, all of it, and end with a table.
+    ///
+    /// A proxy between the controller and a real API server cuts, delays, refuses and lies; the
+    /// controller is killed before and after every single write. What must hold is checked against
+    /// the audit log of the API server. docs/faults.md lists the faults. It takes a quarter of an hour.
+    Faults(FaultsArguments),
     /// Keep a Kubernetes control plane in the background, to try things out.
     ///
     /// It is a real API server with a fake kubelet (kwok): objects behave as they do on a
@@ -86,6 +92,13 @@ struct TestArguments {
     arguments: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+struct FaultsArguments {
+    /// Run only the tests of this fault, as in F13; may be given more than once.
+    #[arg(long, value_name = "FAULT")]
+    only: Vec<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum ClusterCommand {
     /// Start it, unless it is up already, and print the lines that make kubectl use it.
@@ -105,6 +118,11 @@ fn main() -> Result<ExitCode> {
         Command::Test(TestArguments { only, arguments }) => test::run(&only, &arguments),
         Command::Differential(arguments) => differential::run(&arguments),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Faults(FaultsArguments { only }) => {
+            let flags: Vec<&str> =
+                only.iter().flat_map(|fault| ["--only", fault.as_str()]).collect();
+            run::program("kargo-faults", &flags)
+        }
         Command::Cluster(command) => {
             let verb = match command {
                 ClusterCommand::Up => "up",

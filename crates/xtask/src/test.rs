@@ -11,6 +11,9 @@ use crate::run::{ask_program, cargo, say, with_lines};
 /// How many black-box tests run side by side: they wait for the cluster most of the time.
 const BLACK_BOX_THREADS: &str = "8";
 
+/// How many tests of faults run side by side: some of them run several controllers at once.
+const FAULT_THREADS: &str = "4";
+
 /// One part of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
@@ -30,6 +33,8 @@ pub(crate) enum Part {
     Api,
     /// Kargo from the outside, against a real API server, a real git server and a real forge.
     BlackBox,
+    /// Kargo under faults: cuts, silence, refusals, lies and crashes; a sample of the long ones.
+    Faults,
     /// The Helm chart: lint, template, install, upgrade, uninstall.
     Chart,
 }
@@ -45,6 +50,7 @@ impl Part {
             Self::Support => "tests of the test support",
             Self::Api => "tests of the API server",
             Self::BlackBox => "black-box tests",
+            Self::Faults => "faults",
             Self::Chart => "chart tests",
         }
     }
@@ -117,6 +123,14 @@ fn run_part(part: Part, arguments: &[String], summaries: &mut Vec<String>) -> Re
         Part::Api => {
             let targets = ["--package", "kargo-tests", "--test", "api"];
             cargo_test(&targets, &[], arguments, summaries)
+        }
+        Part::Faults => {
+            if !plain(cargo().args(["build", "--package", "kargo"]))? {
+                return Ok(false);
+            }
+            let targets = ["--package", "kargo-tests", "--test", "faults"];
+            let threads = [("RUST_TEST_THREADS", FAULT_THREADS.to_owned())];
+            cargo_test(&targets, &threads, arguments, summaries)
         }
         Part::Chart => {
             let helm = ask_program("kargo-cluster", &["helm"])?;
