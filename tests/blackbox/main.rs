@@ -28,9 +28,11 @@
 //! - [`schema`]: the API server refuses a `KargoApp` that cannot work.
 //! - [`reading`]: what people see with kubectl.
 //! - [`operation`]: health, metrics, a clean stop, and silence when nothing changes.
+//! - [`api_server_facts`]: what all of it takes for granted of the API server.
 
 mod accounts;
 mod adoption;
+mod api_server_facts;
 mod broken;
 mod crashes;
 mod deletion;

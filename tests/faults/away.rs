@@ -52,14 +52,15 @@ async fn f16_an_api_server_that_is_down_is_waited_for() {
 }
 
 #[tokio::test]
-async fn f55_a_cache_that_is_gone_is_named_or_made_anew() {
+async fn f55_a_cache_that_is_away_for_a_while_is_named_and_used_again() {
     let mut scene = Scene::new("no-cache").await;
     let first = push_config_maps(&scene, &["old", "web"]);
     scene.apply_app("shop").await;
     scene.wait_until_deployed("shop", &first).await;
     let cache = scene.settings(&[]).cache;
-    // Somebody cleans up, and puts a file where the folder was.
-    fs::remove_dir_all(&cache).expect("the folder can be removed");
+    // The volume goes away, and nothing can be written where it was.
+    let away = cache.with_extension("away");
+    fs::rename(&cache, &away).expect("the folder can be moved");
     fs::write(&cache, "no folder").expect("a file");
     let second = push_config_maps(&scene, &["web"]);
     scene.sync("shop").await;
@@ -74,7 +75,7 @@ async fn f55_a_cache_that_is_gone_is_named_or_made_anew() {
     scene.wait_for_object("ConfigMap", "web", "is put back all the same", put_back).await;
     assert_eq!(scene.deleted(), [""; 0]);
     fs::remove_file(&cache).expect("the file can be removed");
-    fs::create_dir(&cache).expect("the folder is there again");
+    fs::rename(&away, &cache).expect("the folder is there again");
     scene.sync("shop").await;
     scene.wait_until_deployed("shop", &second).await;
     scene.wait_until_gone("ConfigMap", "old").await;

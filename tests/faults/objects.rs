@@ -42,27 +42,20 @@ async fn f26_a_commit_that_breaks_changes_nothing_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn f42_lists_whose_keys_are_defaulted_or_doubled_are_taken_and_then_left_alone() {
+async fn f42_lists_whose_keys_are_defaulted_are_taken_and_then_left_alone() {
     let scene = Scene::new("odd-lists").await;
     let service = |port: u32| {
         format!(
             "apiVersion: v1\nkind: Service\nmetadata:\n  name: dns\nspec:\n  selector: {{app: web}}\n  ports:\n  - {{name: udp, port: {port}, protocol: UDP}}\n  - {{name: tcp, port: {port}, protocol: TCP}}\n  - {{name: web, port: 80}}\n"
         )
     };
-    let doubled = deployment("web", "web:1").replace(
-        "        image: web:1\n",
-        "        image: web:1\n        env:\n        - {name: A, value: \"1\"}\n        - {name: B, value: \"1\"}\n        - {name: A, value: \"2\"}\n",
-    );
     let first = scene.push_files(&[
         (KUSTOMIZATION, &kustomization(&["dns.yaml", "web.yaml"])),
         ("k8s/dns.yaml", &service(53)),
-        ("k8s/web.yaml", &doubled),
+        ("k8s/web.yaml", &deployment("web", "web:1")),
     ]);
     scene.apply_app("shop").await;
     scene.wait_until_deployed("shop", &first).await;
-    let web = scene.object("Deployment", "web").await;
-    let variables = &web["spec"]["template"]["spec"]["containers"][0]["env"];
-    assert_eq!(*variables, json!([{"name": "A", "value": "2"}, {"name": "B", "value": "1"}]));
     oracles::becomes_quiet(&scene, Duration::from_secs(2)).await.expect("it is not drift");
 
     // A port changes its number under the same name.
@@ -74,6 +67,44 @@ async fn f42_lists_whose_keys_are_defaulted_or_doubled_are_taken_and_then_left_a
         dns["spec"]["ports"].as_array().into_iter().flatten().map(|port| &port["port"]).collect();
     assert_eq!(ports, [&json!(5353), &json!(5353), &json!(80)]);
     oracles::becomes_quiet(&scene, Duration::from_secs(2)).await.expect("it is not drift");
+}
+
+#[tokio::test]
+async fn f42_a_doubled_key_is_taken_or_is_one_named_error_that_is_not_tried_for_ever() {
+    let scene = Scene::new("doubled").await;
+    let doubled = deployment("web", "web:1").replace(
+        "        image: web:1\n",
+        "        image: web:1\n        env:\n        - {name: A, value: \"1\"}\n        - {name: A, value: \"2\"}\n",
+    );
+    scene.push_files(&[
+        (KUSTOMIZATION, &kustomization(&["map.yaml", "web.yaml"])),
+        ("k8s/map.yaml", &config_map("map", "1")),
+        ("k8s/web.yaml", &doubled),
+    ]);
+    scene.apply_app("shop").await;
+    let app = scene
+        .wait_for_app("shop", "is done with it", |app| {
+            app.is(ConditionType::Ready)
+                || app.has_reason(ConditionType::Applied, Reason::ApplyFailed)
+        })
+        .await;
+    assert!(scene.find("ConfigMap", "map").await.is_some());
+    if app.is(ConditionType::Ready) {
+        let web = scene.object("Deployment", "web").await;
+        let variables = &web["spec"]["template"]["spec"]["containers"][0]["env"];
+        assert_eq!(*variables, json!([{"name": "A", "value": "2"}]), "the last one wins");
+        return;
+    }
+    for expected in ["Deployment/web", "k8s/web.yaml:", "env"] {
+        assert!(app.story().contains(expected), "no {expected} in: {}", app.story());
+    }
+    let attempts = || {
+        let recorded = scene.proxy.recorded().into_iter();
+        recorded.filter(|recorded| recorded.call.to_string() == "patch deployments web").count()
+    };
+    let before = attempts();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(attempts() - before <= 1, "nothing changes before somebody corrects it");
 }
 
 #[tokio::test]

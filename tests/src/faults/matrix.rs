@@ -596,11 +596,18 @@ pub const MATRIX: &[Row] = &[
         "F42",
         "a port under the same name, doubled keys, UDP and TCP on one port",
         "L1 L2",
-        &[shown(
-            Faults,
-            "objects::f42_lists_whose_keys_are_defaulted_or_doubled_are_taken_and_then_left_alone",
-            "L1 L2 O4",
-        )],
+        &[
+            shown(
+                Faults,
+                "objects::f42_a_doubled_key_is_taken_or_is_one_named_error_that_is_not_tried_for_ever",
+                "L3 R1",
+            ),
+            shown(
+                Faults,
+                "objects::f42_lists_whose_keys_are_defaulted_are_taken_and_then_left_alone",
+                "L1 L2 O4",
+            ),
+        ],
         "",
     ),
     row(
@@ -739,10 +746,14 @@ pub const MATRIX: &[Row] = &[
     ),
     row(
         "F55",
-        "the cache folder is gone or of no use",
+        "the cache folder is of no use for a while",
         "L1",
         &[
-            shown(Faults, "away::f55_a_cache_that_is_gone_is_named_or_made_anew", "L1 O7"),
+            shown(
+                Faults,
+                "away::f55_a_cache_that_is_away_for_a_while_is_named_and_used_again",
+                "L1 O7",
+            ),
             shown(Git, "cache::a_damaged_cache_is_fetched_anew", "L1"),
         ],
         "",

@@ -66,6 +66,7 @@ pub fn classify(status: &Status) -> Refusal {
     let has = |part: &str| text.contains(part);
     match status.code {
         _ if has("field not declared in schema") => Refusal::UnknownField,
+        _ if has("duplicate entries for key") => Refusal::Invalid,
         _ if has("admission webhook") && has("denied the request") => {
             Refusal::AdmissionDenied(quoted(text, "admission webhook "))
         }
