@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kargo_api::reasons::{ConditionType, Reason};
-use kargo_tests::faults::{Fault, Scene, on, oracles};
+use kargo_tests::faults::{Attached, Fault, Scene, on, oracles};
 use kargo_tests::manifests::{
     KUSTOMIZATION, config_map, deployment, kustomization, push_config_maps,
 };
@@ -24,7 +24,7 @@ async fn f1_every_second_write_of_status_and_finalizer_conflicts() {
     oracles::becomes_quiet(&scene, Duration::from_secs(2)).await.expect("quiet");
     scene.delete_app("shop").await;
     scene.wait_until_gone("KargoApp", "shop").await;
-    let hits: u32 = conflicts.iter().map(|fault| fault.hits()).sum();
+    let hits: u32 = conflicts.iter().map(Attached::hits).sum();
     assert!((2..20).contains(&hits), "{hits} conflicts");
     oracles::invariants(&scene, &["configmaps/old", "configmaps/web"]).expect("invariants");
 }

@@ -8,15 +8,21 @@ use kargo_tests::faults::workload::Workload;
 const CODES: [u16; 3] = [500, 503, 504];
 
 async fn kills(workload: Workload) {
-    let line = sweep(workload, &[|_| Harm::KillBefore, |_| Harm::KillAfter]).await;
-    println!("{}", line.unwrap_or_else(|error| panic!("{error:#}")));
+    run(workload, &[|_| Harm::KillBefore, |_| Harm::KillAfter]).await;
 }
 
 async fn errors(workload: Workload) {
     let before = |index: usize| Harm::ErrorBefore(CODES[index % CODES.len()]);
     let after = |index: usize| Harm::ErrorAfter(CODES[(index + 1) % CODES.len()]);
-    let line = sweep(workload, &[before, after]).await;
-    println!("{}", line.unwrap_or_else(|error| panic!("{error:#}")));
+    run(workload, &[before, after]).await;
+}
+
+#[expect(clippy::print_stdout, reason = "cargo xtask faults shows how many runs there were")]
+async fn run(workload: Workload, harms: &[fn(usize) -> Harm]) {
+    match sweep(workload, harms).await {
+        Ok(line) => println!("{line}"),
+        Err(error) => panic!("{error:#}"),
+    }
 }
 
 #[tokio::test]

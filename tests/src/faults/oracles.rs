@@ -82,7 +82,7 @@ pub async fn end_state(world: &World) -> Result<Value> {
                 annotations.remove(DIGEST_ANNOTATION);
             }
             let data = match kind {
-                "Secret" => json!(object["data"].as_object().map(|data| data.len())),
+                "Secret" => json!(object["data"].as_object().map(serde_json::Map::len)),
                 _ => object["data"].clone(),
             };
             let kept = json!({

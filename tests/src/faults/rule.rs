@@ -35,18 +35,21 @@ pub fn on(verb: &str, target: &str) -> Rule {
 
 impl Rule {
     /// Only for the object of this name.
+    #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
     /// Only the first so many of them.
+    #[must_use]
     pub fn first(mut self, times: u32) -> Self {
         self.times = times;
         self
     }
 
     /// Only the n-th of them, counted from 1.
+    #[must_use]
     pub fn nth(mut self, number: u32) -> Self {
         self.skip = number.saturating_sub(1);
         self.times = 1;
@@ -54,6 +57,7 @@ impl Rule {
     }
 
     /// Only every n-th of them, beginning with the first.
+    #[must_use]
     pub fn every(mut self, number: u32) -> Self {
         self.every = number.max(1);
         self
