@@ -146,11 +146,19 @@ impl World {
     }
 
     async fn start(&mut self, settings: Settings) {
-        let controller = KargoProcess::start(settings)
-            .unwrap_or_else(|error| panic!("the controller does not start: {error:#}"));
-        let controller = self.controller.insert(controller);
-        if let Err(error) = controller.wait_until_ready(DEADLINE).await {
-            panic!("{error:#}");
+        /// How often a start is tried when somebody else takes its port at the wrong moment.
+        const ATTEMPTS: u32 = 3;
+        for attempt in 1..=ATTEMPTS {
+            let controller = KargoProcess::start(settings.clone())
+                .unwrap_or_else(|error| panic!("the controller does not start: {error:#}"));
+            let controller = self.controller.insert(controller);
+            match controller.wait_until_ready(DEADLINE).await {
+                Ok(()) => return,
+                Err(error)
+                    if attempt < ATTEMPTS
+                        && format!("{error:#}").contains("Address already in use") => {}
+                Err(error) => panic!("{error:#}"),
+            }
         }
     }
 

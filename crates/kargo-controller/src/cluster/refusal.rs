@@ -238,6 +238,11 @@ mod tests {
         "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
         Refusal::UnknownField
     )]
+    #[case(
+        500,
+        "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.template.spec.containers[name=\"main\"].env: duplicate entries for key [name=\"A\"]",
+        Refusal::Invalid
+    )]
     #[case(429, "Too Many Requests", Refusal::Throttled)]
     #[case(503, "the server is currently unable to handle the request", Refusal::Unavailable)]
     #[case(401, "Unauthorized", Refusal::Unauthenticated)]
