@@ -346,8 +346,15 @@ pub const MATRIX: &[Row] = &[
         "F15",
         "SIGTERM in mid run; two replicas during a rollout",
         "I8",
-        &[shown(BlackBox, "operation::it_stops_in_time_when_it_is_told_to", "I8")],
-        "two replicas: comes with the lease",
+        &[
+            shown(BlackBox, "operation::it_stops_in_time_when_it_is_told_to", "I8"),
+            shown(
+                BlackBox,
+                "leases::a_standby_watches_nothing_and_takes_over_at_once_when_the_leader_is_stopped",
+                "I8",
+            ),
+        ],
+        "",
     ),
     row(
         "F16",
@@ -726,10 +733,24 @@ pub const MATRIX: &[Row] = &[
         "F50",
         "the leader stopped for a minute, cut off, its Lease deleted",
         "I8",
-        &[],
-        "comes with the lease",
+        &[
+            shown(
+                BlackBox,
+                "leases::a_leader_that_slept_longer_than_its_lease_writes_nothing_afterwards",
+                "I8",
+            ),
+            shown(BlackBox, "leases::a_lease_that_is_deleted_stays_with_its_holder", "I8"),
+            shown(BlackBox, "leases::a_lease_that_somebody_takes_is_respected", "I8"),
+        ],
+        "a leader that is cut off behind the proxy",
     ),
-    row("F51", "git or rendering starves the runtime", "I8", &[], "comes with the lease"),
+    row(
+        "F51",
+        "git or rendering starves the runtime",
+        "I8",
+        &[],
+        "git or a render that takes all threads",
+    ),
     row(
         "F52",
         "poison in live objects",
@@ -810,7 +831,13 @@ pub const MATRIX: &[Row] = &[
         ],
         "a corrupted status",
     ),
-    row("F61", "a Job finishes and is deleted by its TTL", "L2", &[], "comes with finished Jobs"),
+    row(
+        "F61",
+        "a Job finishes and is deleted by its TTL",
+        "L2",
+        &[shown(BlackBox, "jobs::a_job_that_its_time_to_live_took_is_done", "L2")],
+        "a bare Pod",
+    ),
     row(
         "F62",
         "a backup restores our objects into another namespace",
