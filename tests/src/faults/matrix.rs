@@ -436,14 +436,14 @@ pub const MATRIX: &[Row] = &[
         "a forced push",
         "L1 I4",
         &[
-            shown(BlackBox, "sources::a_forced_push_is_followed", "L1"),
+            shown(BlackBox, "references::a_forced_push_is_followed_and_said", "L1"),
             shown(
                 World,
                 "deploy::a_branch_that_is_reset_to_what_runs_after_a_broken_commit_needs_nothing",
                 "L1",
             ),
         ],
-        "the Event about it",
+        "",
     ),
     row(
         "F24",
