@@ -18,6 +18,7 @@
 //! - [`kustomize`]: the real kustomize, which our engine is compared with.
 //! - [`webhook`]: a sender of webhooks, honest or not.
 //! - [`helm`]: the helm binary for the tests of the chart.
+//! - [`installation`]: Kargo's own objects, as people install them.
 //! - [`go_tools`]: builds Go programs out of a module of ours into the cache.
 //! - [`supervisor`]: child processes that do not outlive the run that started them.
 //! - [`folders`]: where the cache and the checkout are.
@@ -29,6 +30,7 @@ pub mod git_server;
 pub mod gitea;
 pub mod go_tools;
 pub mod helm;
+pub mod installation;
 pub mod kargo_process;
 pub mod kustomize;
 pub mod manifests;

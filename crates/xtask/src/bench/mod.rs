@@ -1,11 +1,13 @@
 //! Measurements that can be repeated, with the targets that they have to meet.
 //!
+//! - [`cluster`]: deploying, pushing, drift and idling with many apps, beside a bare client on the same API server.
 //! - [`render`]: how long `kargo build` takes and how much memory it needs, beside the real kustomize.
 //! - [`git`]: following git, beside the git command.
 //! - [`overlay`]: the trees that are rendered.
 //! - [`measure`]: one run of one program: time and peak memory.
 
 mod git;
+mod cluster;
 mod measure;
 mod overlay;
 mod render;
@@ -24,6 +26,11 @@ pub(crate) enum Bench {
     Render(render::Arguments),
     /// Following git: a poll, a push, a cold fetch, and a thousand apps.
     Git(git::Arguments),
+    /// The cluster: a thousand apps deployed, pushed to, changed by hand, left alone and restarted.
+    ///
+    /// Runs the release build against a real API server of its own, beside a bare client that sends the same
+    /// objects to the same server. Takes about twenty minutes; ends with 1 if a target is missed.
+    Cluster(cluster::Arguments),
     /// One run of a program, measured from a small process of its own.
     #[command(hide = true)]
     Measure(measure::Arguments),
@@ -34,6 +41,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     match bench {
         Bench::Render(arguments) => render::run(arguments),
         Bench::Git(arguments) => git::run(arguments),
+        Bench::Cluster(arguments) => cluster::run(arguments),
         Bench::Measure(arguments) => measure::run(arguments),
     }
 }

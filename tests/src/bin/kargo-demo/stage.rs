@@ -2,30 +2,26 @@
 //! people install; only its process runs here and not in a pod, as no pod runs on this cluster.
 
 use std::env;
-use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use kargo_tests::cluster::stages::Addresses;
 use kargo_tests::cluster::{Cluster, Options};
-use kargo_tests::folders::{self, RunFolder};
+use kargo_tests::folders::RunFolder;
 use kargo_tests::git_server::GitServer;
+use kargo_tests::helm::PLAIN_MANIFESTS;
+use kargo_tests::installation::{self, SYSTEM_NAMESPACE};
 use kargo_tests::kargo_process::{self, KargoProcess, Settings};
 use kargo_tests::repository::Repository;
 use kargo_tests::world::identity;
 use kargo_tests::world::objects::Objects;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::teller::Teller;
 
 /// The namespace of the app.
 pub(crate) const NAMESPACE: &str = "demo";
-/// The namespace that the manifests install Kargo into.
-const SYSTEM_NAMESPACE: &str = "kargo-system";
-/// What the manifests are.
-const MANIFESTS: &str = "deploy/kargo.yaml";
 const REPOSITORY: &str = "team-a/shop.git";
 const READY: Duration = Duration::from_secs(30);
 
@@ -59,8 +55,8 @@ impl Stage {
         let repository = Repository::new(&git.create_repository(REPOSITORY)?)?;
         teller.holds(repository.url());
 
-        teller.say(&format!("Kargo, with the rights that {MANIFESTS} gives it:"));
-        let account = install(&cluster)?;
+        teller.say(&format!("Kargo, with the rights that {PLAIN_MANIFESTS} gives it:"));
+        let account = installation::install(&cluster)?;
         let client = cluster.client().await?;
         let objects = Objects::new(client.clone());
         let namespace =
@@ -149,35 +145,4 @@ fn settings(program: &std::path::Path, folder: &RunFolder) -> Settings {
         environment: Vec::new(),
         log: folder.path().join("controller.log"),
     }
-}
-
-/// Applies all of the manifests but the Deployment, and returns the name of the `ServiceAccount`
-/// that the Deployment runs as.
-fn install(cluster: &Cluster) -> Result<String> {
-    let path = folders::workspace().join(MANIFESTS);
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let objects: Vec<Value> = serde_yaml::from_multiple(&text)?;
-    let (deployments, others): (Vec<Value>, Vec<Value>) = objects
-        .into_iter()
-        .filter(|object| !object.is_null())
-        .partition(|object| object["kind"] == "Deployment");
-    let account = deployments
-        .iter()
-        .find_map(|each| each.pointer("/spec/template/spec/serviceAccountName")?.as_str())
-        .with_context(|| format!("{MANIFESTS} has no Deployment with a ServiceAccount"))?;
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": others});
-    let mut child = cluster
-        .kubectl()
-        .args(["apply", "--server-side", "--filename", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .context("kubectl cannot be started")?;
-    let stdin = child.stdin.take().context("kubectl has no standard input")?;
-    serde_json::to_writer(stdin, &list)?;
-    if !child.wait()?.success() {
-        bail!("{MANIFESTS} cannot be applied; see above");
-    }
-    Ok(account.to_owned())
 }
