@@ -124,6 +124,8 @@ pub(super) struct App {
     pub(super) has_finalizer: bool,
     pub(super) finalizer_in_flight: bool,
     pub(super) finalizer_retry_at: Option<Duration>,
+    /// When it is looked at next, if nothing happens.
+    pub(super) timer: Option<Duration>,
 
     pub(super) subscribed: Option<Subscription>,
     pub(super) tip: Option<String>,
@@ -182,6 +184,7 @@ impl App {
             has_finalizer: false,
             finalizer_in_flight: false,
             finalizer_retry_at: None,
+            timer: None,
             subscribed: None,
             tip: None,
             tip_seen_at: None,

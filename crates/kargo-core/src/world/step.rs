@@ -36,7 +36,7 @@ impl World {
             }
             self.report(&mut app, now);
         }
-        self.set_timer(&app, now);
+        self.set_timer(&mut app, now);
         self.apps.insert(key.clone(), app);
     }
 
@@ -256,7 +256,7 @@ impl World {
         Applied::verify(&app.key, &deployment.rendered, live, &deployment.finished)
     }
 
-    fn set_timer(&mut self, app: &App, now: Now) {
+    fn set_timer(&mut self, app: &mut App, now: Now) {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(
             app.load_failure.as_ref().filter(|_| app.loading.is_none()).map(|retry| retry.at),
@@ -282,10 +282,12 @@ impl World {
                 at.push(since + app.spec.sync.timeout.duration());
             }
         }
-        self.timers.retain(|(_, key)| *key != app.key);
-        if let Some(at) =
-            at.into_iter().filter(|at| *at > now.monotonic && *at < Duration::MAX).min()
-        {
+        let next = at.into_iter().filter(|at| *at > now.monotonic && *at < Duration::MAX).min();
+        if let Some(before) = app.timer.filter(|before| Some(*before) != next) {
+            self.timers.remove(&(before, app.key.clone()));
+        }
+        app.timer = next;
+        if let Some(at) = next {
             self.timers.insert((at, app.key.clone()));
         }
     }

@@ -10,6 +10,7 @@ use crate::object::{Commit, CommitId, ObjectId};
 use crate::protocol::fetch::Request;
 use crate::remote::Remote;
 use crate::session::Session;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -137,17 +138,49 @@ impl Store {
         })
         .await?;
         if !missing.is_empty() {
+            let along = self.missing_for_all(peer, &database, &commit, &missing).await?;
             let mut session = match session {
                 Some(session) => session,
                 None => self.session(remote, peer, memory).await?,
             };
-            let fetched = self.fetch_files(&mut session, cache, &missing, deadline).await;
+            let mut fetched = self.fetch_files(&mut session, cache, &along, deadline).await;
+            if fetched.is_err() && along.len() > missing.len() {
+                // It may be the fault of a file that only somebody else wants.
+                let mut session = self.session(remote, peer, memory).await?;
+                fetched = self.fetch_files(&mut session, cache, &missing, deadline).await;
+            }
             fetched.map_err(|cause| match cause {
                 Cause::Refused { .. } => Broken::Filter(cause),
                 other => Broken::Other(other),
             })?;
         }
         Ok((database, commit))
+    }
+
+    /// What is missing for one path, and then for those who wait for others of the same commit.
+    async fn missing_for_all(
+        &self,
+        peer: &Peer,
+        database: &Arc<Database>,
+        commit: &Commit,
+        missing: &[ObjectId],
+    ) -> Result<Vec<ObjectId>, Cause> {
+        let (paths, mut all) = (peer.wanted(commit.id), missing.to_vec());
+        let (database, tree) = (Arc::clone(database), commit.tree);
+        let limits = self.inner.limits.clone();
+        blocking(move || {
+            let mut seen: HashSet<ObjectId> = all.iter().copied().collect();
+            for path in paths {
+                if all.len() >= limits.prefetch_files {
+                    break;
+                }
+                // What is wrong with the path of somebody else, it will hear itself.
+                let theirs = missing_files(&database, tree, &path, &limits).unwrap_or_default();
+                all.extend(theirs.into_iter().filter(|id| seen.insert(*id)));
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// Fetches files that the server has left out.

@@ -109,6 +109,7 @@ impl Store {
         let failure = |cause| Error::new(remote.url().to_string(), Step::Fetch, cause);
         let peer = self.peer(remote).map_err(failure)?;
         let limit = self.inner.limits.fetch_timeout;
+        let _wanted = peer.want(commit, path);
         let mut memory = peer.turn.lock().await;
         let deadline = Instant::now() + limit;
         let work = self.bring(remote, &peer, &mut memory, commit, path, deadline);

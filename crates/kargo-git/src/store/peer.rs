@@ -17,6 +17,9 @@ const CAPABILITIES_LIVE: Duration = Duration::from_hours(1);
 /// Answers to different questions that are kept for those who ask at the same time.
 const ANSWERS_KEPT: usize = 100;
 
+/// For so many of those who wait, whoever has the turn brings files too.
+const BROUGHT_ALONG: usize = 256;
+
 /// One remote with one access.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -26,6 +29,8 @@ pub(super) struct Peer {
     key: OnceCell<Key>,
     /// Whoever holds it may talk to the remote.
     pub(super) turn: tokio::sync::Mutex<Memory>,
+    /// The commits and paths of those who wait for the turn, or have it.
+    wanted: Mutex<Vec<(CommitId, String)>>,
     used: Mutex<Instant>,
     /// Until when the server has asked us to stay away, and in which words.
     away: Mutex<Option<(Instant, Cause)>>,
@@ -47,7 +52,22 @@ impl Peer {
     pub(super) fn new(name: String, client: Client) -> Self {
         let used = Mutex::new(Instant::now());
         let (key, turn, away) = (OnceCell::new(), tokio::sync::Mutex::default(), Mutex::default());
-        Self { name, client, key, turn, used, away }
+        Self { name, client, key, turn, wanted: Mutex::default(), used, away }
+    }
+
+    /// Notes that somebody is about to wait for the files of a commit below a path.
+    pub(super) fn want(&self, commit: CommitId, path: &str) -> Wanted<'_> {
+        let wanted = (commit, path.to_owned());
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(wanted.clone());
+        Wanted { peer: self, wanted }
+    }
+
+    /// The paths of this commit that somebody waits for. A thousand apps in one repository so cost a few
+    /// requests for files, and not a thousand.
+    pub(super) fn wanted(&self, commit: CommitId) -> Vec<String> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let paths = wanted.iter().filter(|(of, _)| *of == commit).map(|(_, path)| path.clone());
+        paths.take(BROUGHT_ALONG).collect()
     }
 
     /// The key for SSH, which is read once: decrypting it is meant to be slow.
@@ -96,6 +116,21 @@ impl Peer {
             let until = Instant::now() + *wait;
             *self.away.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((until, cause.clone()));
+        }
+    }
+}
+
+/// Somebody who waits for files; forgotten when it goes.
+pub(super) struct Wanted<'a> {
+    peer: &'a Peer,
+    wanted: (CommitId, String),
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        let mut all = self.peer.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = all.iter().position(|each| *each == self.wanted) {
+            all.remove(at);
         }
     }
 }
