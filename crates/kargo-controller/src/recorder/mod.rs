@@ -26,8 +26,8 @@ use crate::{
     metrics::Metrics,
 };
 
-/// How many Events may wait.
-const QUEUE: usize = 512;
+/// How many Events may wait: one of each of a thousand apps that are deployed at once, and some more.
+const QUEUE: usize = 2048;
 
 /// The longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;

@@ -13,7 +13,7 @@ use kargo_api::{
 };
 use kargo_core::{
     object::AppKey,
-    world::event::{Event, Failure},
+    world::event::{Event, Failure, Subscription},
 };
 use kargo_git::{Cause, CommitId, Reference, Remote, Store};
 use tokio::sync::{Notify, mpsc};
@@ -26,6 +26,10 @@ const PATIENCE: u32 = 3;
 
 /// The longest time between two attempts at a failing remote.
 const LONGEST_DELAY: Duration = Duration::from_mins(10);
+
+/// Those who asked, and the loads that follow, have a head start of this over all others who share the remote:
+/// a thousand apps whose files a push does not touch.
+const HEAD_START: Duration = Duration::from_millis(200);
 
 /// One poller.
 pub(super) struct Poll {
@@ -64,6 +68,7 @@ impl Poll {
             if let (Ok(new), Some(remote)) = (&answer.commit, &answer.remote)
                 && let Some(old) = tip.replace(new.clone()).filter(|old| old != new)
             {
+                tokio::time::sleep(HEAD_START).await;
                 self.notice_force_push(remote, &old, new).await;
             }
             turn += 1;
@@ -91,11 +96,29 @@ impl Poll {
             told.retain(|app, _| changed || untold.contains(app));
             (told, subscribers.interval())
         };
-        for (app, subscription) in told {
-            let event = Event::TipSeen { app, subscription, tip: answer.clone() };
-            self.events.send(event).await.ok()?;
+        let (asked, others): (Vec<_>, Vec<_>) =
+            told.into_iter().partition(|(app, _)| untold.contains(app));
+        let pause = if asked.is_empty() || others.is_empty() { None } else { Some(HEAD_START) };
+        for (app, subscription) in asked {
+            self.tell_one(app, subscription, answer).await?;
+        }
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+        for (app, subscription) in others {
+            self.tell_one(app, subscription, answer).await?;
         }
         Some(interval.unwrap_or(LONGEST_DELAY))
+    }
+
+    async fn tell_one(
+        &self,
+        app: AppKey,
+        subscription: Subscription,
+        answer: &Result<String, Failure>,
+    ) -> Option<()> {
+        let tip = answer.clone();
+        self.events.send(Event::TipSeen { app, subscription, tip }).await.ok()
     }
 
     /// Sleeps until it is time, somebody wants to know now, or the Secret that did not work has changed.

@@ -184,8 +184,12 @@ impl Deployment {
     /// at again from time to time.
     pub(super) fn note_unserved(&mut self, app: &App, now: Now, commands: &mut Vec<Command>) {
         let mut look_again = false;
-        for desired in self.rendered.objects().filter(|desired| self.dirty.contains(desired.id())) {
+        // In this order: nearly always none is unserved, and there may be thousands.
+        for desired in self.rendered.objects() {
             let Some(finding) = desired.unserved() else { continue };
+            if !self.dirty.contains(desired.id()) {
+                continue;
+            }
             let before = self.failures.get(desired.id());
             if before.is_some_and(|failure| failure.retry_at > now.monotonic) {
                 continue;

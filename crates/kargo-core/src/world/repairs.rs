@@ -65,7 +65,10 @@ impl Fight {
 impl Repairs {
     /// Notes which incarnation of a desired object went.
     pub(super) fn note_gone(&mut self, id: &ObjectId, uid: &str) {
-        self.objects.entry(id.clone()).or_default().gone_uid = Some(uid.to_owned());
+        let repair = self.objects.entry(id.clone()).or_default();
+        repair.gone_uid = Some(uid.to_owned());
+        // A fight over its fields ends with the object.
+        repair.not_before = Duration::ZERO;
     }
 
     /// Counts the times that an object is put back. `live` is what is there before.

@@ -1,6 +1,7 @@
 //! Measurements that can be repeated, with the targets that they have to meet.
 //!
 //! - [`cluster`]: deploying, pushing, drift and idling with many apps, beside a bare client on the same API server.
+//! - [`git`]: following git: bytes and times of polls and fetches, and a thousand apps.
 //! - [`render`]: how long `kargo build` takes and how much memory it needs, beside the real kustomize.
 //! - [`git`]: following git, beside the git command.
 //! - [`overlay`]: the trees that are rendered.
@@ -8,6 +9,7 @@
 
 mod git;
 mod cluster;
+mod git;
 mod measure;
 mod overlay;
 mod render;
@@ -31,6 +33,8 @@ pub(crate) enum Bench {
     /// Runs the release build against a real API server of its own, beside a bare client that sends the same
     /// objects to the same server. Takes about twenty minutes; ends with 1 if a target is missed.
     Cluster(cluster::Arguments),
+    /// Following git: a poll, a push, a cold fetch, and a thousand apps.
+    Git(git::Arguments),
     /// One run of a program, measured from a small process of its own.
     #[command(hide = true)]
     Measure(measure::Arguments),
@@ -42,6 +46,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
         Bench::Render(arguments) => render::run(arguments),
         Bench::Git(arguments) => git::run(arguments),
         Bench::Cluster(arguments) => cluster::run(arguments),
+        Bench::Git(arguments) => git::run(arguments),
         Bench::Measure(arguments) => measure::run(arguments),
     }
 }

@@ -18,58 +18,58 @@ const ROUNDS: usize = 100;
 /// Later than this is not restored, for a person who looks; the rounds end there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The times of one round, from the request of the person to what a watch shows.
-pub(crate) struct Round {
-    pub(crate) deleted: Duration,
-    pub(crate) edited: Duration,
-}
-
-impl Round {
-    /// The worse of both.
-    pub(crate) fn worst(&self) -> Duration {
-        self.deleted.max(self.edited)
-    }
-}
-
-/// What was measured: the 99th percentile over the objects, the first and the last time.
-pub(crate) struct Drift {
-    pub(crate) first: Round,
-    pub(crate) last: Round,
+/// What was measured of one way to change objects, from the request of the person to what a watch
+/// shows: the 99th percentile over the objects.
+pub(crate) struct Rounds {
+    pub(crate) first: Duration,
+    pub(crate) last: Duration,
     /// How many rounds there were.
-    pub(crate) rounds: usize,
+    pub(crate) count: usize,
+}
+
+/// What was measured.
+pub(crate) struct Drift {
+    pub(crate) deleted: Rounds,
+    pub(crate) edited: Rounds,
 }
 
 /// Deletes and edits objects of one app, one by one.
 pub(crate) async fn measure(stage: &Stage) -> Result<Drift> {
     let mut observer = Observer::open(&stage.client, "ConfigMap", NAMESPACE).await?;
+    let deleted = rounds("deleted", async |_, number| delete(stage, &mut observer, number).await);
+    let deleted = deleted.await?;
+    let edited =
+        rounds("edited", async |round, number| edit(stage, &mut observer, number, round).await);
+    let edited = edited.await?;
+    calls::until_quiet(stage, Duration::from_secs(5)).await?;
+    Ok(Drift { deleted, edited })
+}
+
+/// Changes all objects again and again; ends early when one is not restored in time.
+async fn rounds(
+    what: &str,
+    mut change: impl AsyncFnMut(usize, usize) -> Result<Duration>,
+) -> Result<Rounds> {
     let mut first = None;
-    let mut round = 1;
+    let mut count = 0;
     loop {
-        let mut deleted = Vec::new();
+        count += 1;
+        let mut times = Vec::new();
         for number in 0..DRIFTING {
-            deleted.push(delete(stage, &mut observer, number).await?);
+            times.push(change(count, number).await?);
+            if times.last() == Some(&PATIENCE) {
+                break;
+            }
         }
-        let mut edited = Vec::new();
-        for number in 0..DRIFTING {
-            edited.push(edit(stage, &mut observer, number, round).await?);
-        }
-        let this =
-            Round { deleted: percentile(&mut deleted, 99), edited: percentile(&mut edited, 99) };
-        let is_last = round == ROUNDS || this.worst() >= PATIENCE;
-        if round == 1 || is_last || round % 25 == 0 {
-            let Round { deleted, edited } = &this;
-            say(&format!("  round {round}: p99 deleted {deleted:.1?}, edited {edited:.1?}"));
+        let last = percentile(&mut times, 99);
+        let first = *first.get_or_insert(last);
+        let is_last = count == ROUNDS || last >= PATIENCE;
+        if count == 1 || is_last {
+            say(&format!("  {what}, time {count}: p99 {last:.1?}"));
         }
         if is_last {
-            calls::until_quiet(stage, Duration::from_secs(5)).await?;
-            let rounds = round;
-            return Ok(match first {
-                Some(first) => Drift { first, last: this, rounds },
-                None => Drift { first: Round { ..this }, last: this, rounds },
-            });
+            return Ok(Rounds { first, last, count });
         }
-        first = first.or(Some(this));
-        round += 1;
     }
 }
 

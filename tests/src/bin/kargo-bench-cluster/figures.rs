@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::deploy::Deployed;
-use crate::drift::Drift;
+use crate::drift::{Drift, Rounds};
 use crate::idle::Idle;
 use crate::push::Push;
 use crate::restart::Restart;
@@ -74,6 +74,8 @@ impl Line {
 impl Figures {
     /// The figures under the names that machines know.
     pub(crate) fn keys(&self) -> Keys {
+        let worst =
+            |time: fn(&Rounds) -> Duration| time(&self.drift.deleted).max(time(&self.drift.edited));
         let (floor, deployed) = (self.floor.as_secs_f64(), self.deployed.took.as_secs_f64());
         Keys {
             apps: self.apps,
@@ -82,8 +84,8 @@ impl Figures {
             deploy_ratio: rounded(deployed / floor),
             push_p50_ms: rounded(milliseconds(self.push.p50)),
             push_ratio: rounded(ratio(self.push.p50, self.push.floor_p50)),
-            drift_first_p99_ms: rounded(milliseconds(self.drift.first.worst())),
-            drift_100th_p99_ms: rounded(milliseconds(self.drift.last.worst())),
+            drift_first_p99_ms: rounded(milliseconds(worst(|rounds| rounds.first))),
+            drift_100th_p99_ms: rounded(milliseconds(worst(|rounds| rounds.last))),
             idle_seconds: self.idle.seconds,
             idle_writes: self.idle.writes,
             idle_lists: self.idle.lists,
@@ -158,28 +160,28 @@ impl Figures {
             line("writes about other apps for each push", self.push.other_writes, "", none(), 0.0),
             line(
                 "object deleted, restored, p99, 1st time",
-                milliseconds(self.drift.first.deleted),
+                milliseconds(self.drift.deleted.first),
                 "ms",
                 none(),
                 100.0,
             ),
             line(
                 "field edited, restored, p99, 1st time",
-                milliseconds(self.drift.first.edited),
+                milliseconds(self.drift.edited.first),
                 "ms",
                 none(),
                 100.0,
             ),
             line(
-                &format!("object deleted, restored, p99, {}th time", self.drift.rounds),
-                milliseconds(self.drift.last.deleted),
+                &format!("object deleted, restored, p99, {}th time", self.drift.deleted.count),
+                milliseconds(self.drift.deleted.last),
                 "ms",
                 none(),
                 100.0,
             ),
             line(
-                &format!("field edited, restored, p99, {}th time", self.drift.rounds),
-                milliseconds(self.drift.last.edited),
+                &format!("field edited, restored, p99, {}th time", self.drift.edited.count),
+                milliseconds(self.drift.edited.last),
                 "ms",
                 none(),
                 100.0,

@@ -99,7 +99,7 @@ async fn measure(stage: &mut Stage, arguments: &Arguments) -> Result<Figures> {
     let rss_mib = process::memory(stage.kargo_id())?;
 
     say("Pushes to one app");
-    let push = push::measure(stage).await?;
+    let push = push::measure(stage, apps).await?;
 
     say("Objects are deleted and edited by hand");
     let drift = drift::measure(stage).await?;

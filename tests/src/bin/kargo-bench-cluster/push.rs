@@ -28,9 +28,10 @@ pub(crate) struct Push {
 }
 
 /// Pushes several times, and waits after each until all is quiet.
-pub(crate) async fn measure(stage: &Stage) -> Result<Push> {
+pub(crate) async fn measure(stage: &Stage, apps: usize) -> Result<Push> {
     stage.create_namespace(FLOOR_NAMESPACE).await?;
-    let name = workload::app_name(0);
+    // Neither the first one of those who follow the repository nor the last.
+    let name = workload::app_name(apps / 2);
     let store = Store::open(&stage.folder.path().join("floor-cache"), Limits::default())?;
     let remote = Remote::new(Url::parse(stage.repository.url())?);
     // Both know the repository before the first push.

@@ -30,7 +30,7 @@ pub(in crate::world) use words::{how_to_request, short};
 
 use super::{
     World,
-    app::App,
+    app::{App, Phase},
     event::{Command, Now},
     gate::Hold,
 };
@@ -50,6 +50,9 @@ struct Verdict<S> {
 impl World {
     /// Writes the status and tells people, where the verdict has changed.
     pub(super) fn report(&mut self, app: &mut App, now: Now) {
+        if app.progresses_unread(now) {
+            return;
+        }
         let Some(status) = self.verdict(app, now.wall) else { return };
         self.tell(app, &status);
         let as_written = app.writing.as_deref().unwrap_or(&app.stored);
@@ -117,6 +120,23 @@ impl World {
         status.message =
             condition(&status, ConditionType::Ready).map(|ready| ready.message.clone());
         Some(status)
+    }
+}
+
+impl App {
+    /// Whether objects are being sent, nothing has failed, and the moment to write that has not come: whatever
+    /// the verdict is by now, it is only progress. With thousands of objects, most of the time would go into it.
+    fn progresses_unread(&self, now: Now) -> bool {
+        let waits = self.verdict_waits_since.is_some_and(|at| now.monotonic < at + PROGRESS_DELAY);
+        waits
+            && self.applying.is_some()
+            && self.load_failure.is_none()
+            && self.source_failure.is_none()
+            && self.deployment.as_ref().is_some_and(|deployment| {
+                deployment.phase == Phase::Applying
+                    && deployment.failures.is_empty()
+                    && !deployment.dirty.is_empty()
+            })
     }
 }
 
