@@ -1,13 +1,11 @@
 //! Measurements that can be repeated, with the targets that they have to meet.
 //!
 //! - [`cluster`]: deploying, pushing, drift and idling with many apps, beside a bare client on the same API server.
-//! - [`git`]: following git: bytes and times of polls and fetches, and a thousand apps.
 //! - [`render`]: how long `kargo build` takes and how much memory it needs, beside the real kustomize.
 //! - [`git`]: following git, beside the git command.
 //! - [`overlay`]: the trees that are rendered.
 //! - [`measure`]: one run of one program: time and peak memory.
 
-mod git;
 mod cluster;
 mod git;
 mod measure;
@@ -26,8 +24,6 @@ pub(crate) enum Bench {
     ///
     /// Both run in turn, several times; the table shows medians. Ends with 1 if a target is missed.
     Render(render::Arguments),
-    /// Following git: a poll, a push, a cold fetch, and a thousand apps.
-    Git(git::Arguments),
     /// The cluster: a thousand apps deployed, pushed to, changed by hand, left alone and restarted.
     ///
     /// Runs the release build against a real API server of its own, beside a bare client that sends the same
@@ -44,7 +40,6 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     match bench {
         Bench::Render(arguments) => render::run(arguments),
-        Bench::Git(arguments) => git::run(arguments),
         Bench::Cluster(arguments) => cluster::run(arguments),
         Bench::Git(arguments) => git::run(arguments),
         Bench::Measure(arguments) => measure::run(arguments),
