@@ -1,6 +1,6 @@
 //! Many apps at once, one app with many objects.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -71,7 +71,7 @@ async fn deploy(
     good: Vec<Value>,
 ) -> Result<Deployed> {
     let names = good.iter().filter_map(|app| app["metadata"]["name"].as_str().map(str::to_owned));
-    let mut waiting: HashMap<String, ()> = names.map(|name| (name, ())).collect();
+    let mut waiting: HashSet<String> = names.collect();
     let mut observer = Observer::open(&stage.client, "KargoApp", namespace).await?;
     let cpu = process::cpu_time(stage.kargo_id())?;
     let moment = Moment::now();
@@ -88,8 +88,7 @@ async fn deploy(
     let wait = async {
         let end = observer.when(PATIENCE, |seen| {
             let name = seen.object.metadata.name.as_deref().unwrap_or_default();
-            if waiting.contains_key(name) && is_ready(seen) {
-                waiting.remove(name);
+            if is_ready(seen) && waiting.remove(name) {
                 after.push(seen.at.duration_since(begun));
             }
             waiting.is_empty()

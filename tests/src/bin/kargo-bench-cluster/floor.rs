@@ -29,7 +29,7 @@ pub(crate) async fn deploy(stage: &Stage, apps: usize) -> Result<Duration> {
     let names: Vec<String> = (0..apps).map(workload::app_name).collect();
     let created = names.iter().map(|name| {
         let app = workload::kargo_app(name, stage.repository.url(), name);
-        apply("kargo.krampoline.io/v1alpha1", "kargoapps", app)
+        apply("kargo.krampoline.io/v1alpha1", "kargoapps", &app)
     });
     send(stage, created.collect::<Result<Vec<_>>>()?).await?;
     let mut requests = Vec::new();
@@ -65,7 +65,7 @@ pub(crate) async fn deploy(stage: &Stage, apps: usize) -> Result<Duration> {
 pub(crate) async fn large(stage: &Stage, objects: usize) -> Result<Duration> {
     stage.create_namespace(NAMESPACE).await?;
     let app = workload::kargo_app("large", stage.large.url(), "large");
-    send(stage, vec![apply("kargo.krampoline.io/v1alpha1", "kargoapps", app)?]).await?;
+    send(stage, vec![apply("kargo.krampoline.io/v1alpha1", "kargoapps", &app)?]).await?;
     let mut requests = (0..objects)
         .map(|number| apply_object(NAMESPACE, workload::config_map(number)))
         .collect::<Result<Vec<_>>>()?;
@@ -111,8 +111,8 @@ fn apply_object(namespace: &str, mut object: Value) -> Result<Request<Vec<u8>>> 
     apply_in(namespace, &version, &plural, &object)
 }
 
-fn apply(version: &str, plural: &str, object: Value) -> Result<Request<Vec<u8>>> {
-    apply_in(NAMESPACE, version, plural, &object)
+fn apply(version: &str, plural: &str, object: &Value) -> Result<Request<Vec<u8>>> {
+    apply_in(NAMESPACE, version, plural, object)
 }
 
 fn apply_in(
