@@ -9,7 +9,7 @@ use crate::run;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many KargoApps; the targets are meant for the default.
+    /// How many `KargoApps`; the targets are meant for the default.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=9999))]
     apps: u32,
     /// How long nothing happens in the idle case, in seconds.
