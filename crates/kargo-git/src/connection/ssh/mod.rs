@@ -114,7 +114,8 @@ impl Ssh {
         let starting = async {
             let channel = handle.channel_open_session().await?;
             channel.set_env(false, "GIT_PROTOCOL", "version=2").await?;
-            channel.exec(false, command(&self.url)).await?;
+            // With an answer, so that a refusal is not taken for a server that thinks.
+            channel.exec(true, command(&self.url)).await?;
             Ok::<_, russh::Error>(channel)
         };
         let channel = self.in_time(starting).await?.map_err(|error| failure(&error))?;
