@@ -54,6 +54,14 @@ async fn what_kubectl_made_is_taken_over_once_and_on_the_record() {
 
     // From then on it is as any other: what people add is theirs.
     world.edit("ConfigMap", "web", json!({"data": {"fourth": "4"}})).await;
+    world
+        .wait_for_app("shop", "says what is not in git", |app| {
+            let current = app.status.as_ref().and_then(|status| status.current.as_ref());
+            current.is_some_and(|current| {
+                current.findings.iter().any(|finding| finding.message.contains("data.fourth"))
+            })
+        })
+        .await;
     world.assert_quiet(Duration::from_secs(1)).await;
     world.replace("k8s/web.yaml", "\"1\"", "\"5\"");
     let second = world.push("changed");

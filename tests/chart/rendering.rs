@@ -69,7 +69,6 @@ fn the_binary_knows_every_flag_that_the_chart_gives_it() {
         "defaultTargetNamespace=app",
         "log.format=text",
         "installation=second",
-        "replicas=2",
         "lease.seconds=60",
         "defaultServiceAccount=deployer",
         "noCrossNamespace=true",
@@ -194,7 +193,6 @@ fn values_that_do_not_exist_or_cannot_work_are_refused() {
         "replicas=two",
         "lease.seconds=4",
         "defaultServiceAccount=kube-system:admin",
-        "replicas=2",
         "webhook.ingress.enabled=true",
         "webhook.service.type=ExternalName",
     ] {

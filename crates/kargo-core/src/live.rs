@@ -261,7 +261,7 @@ impl KeptEntry {
 
     fn by_hand(&self, others: &[Other], desired: &Desired) -> Box<[ByHand]> {
         match self.parse() {
-            Some(entry) => ByHand::beside(&entry, others, desired.manifest()),
+            Some(entry) => ByHand::beside(&entry, others, desired.manifest(), desired.left_out()),
             None => Box::default(),
         }
     }

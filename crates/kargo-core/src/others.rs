@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     fields::{self, FieldPath, Step},
+    left_out::Pointer,
     managers,
     ownership::{Entry, Missing},
 };
@@ -104,8 +105,15 @@ impl ByHand {
     /// How many are kept of one object.
     pub const MOST: usize = 5;
 
-    /// What others wish beside our entry and beside what is in git.
-    pub(crate) fn beside(ours: &Entry, others: &[Other], manifest: &Value) -> Box<[Self]> {
+    /// What others wish beside our entry and beside what is in git. What git leaves to them is no news.
+    pub(crate) fn beside(
+        ours: &Entry,
+        others: &[Other],
+        manifest: &Value,
+        left_out: &[Pointer],
+    ) -> Box<[Self]> {
+        let left: Vec<FieldPath> =
+            left_out.iter().filter_map(|pointer| pointer.path(manifest)).collect();
         let mut found: Vec<Self> = others
             .iter()
             .filter(|other| other.is_a_wish())
@@ -113,6 +121,7 @@ impl ByHand {
                 fields::beside(&other.fields, ours.fields())
                     .into_iter()
                     .filter(|path| !is_kubectls_own(path) && !path.is_in(manifest))
+                    .filter(|path| !left.iter().any(|left| path.0.starts_with(&left.0)))
                     .map(|path| Self { field: path.words().into(), manager: other.manager.clone() })
             })
             .collect();

@@ -196,7 +196,11 @@ impl Target<'_> {
         }
         let mut own = std::mem::take(into);
         let outcome = below.accumulate(&mut own, context);
+        // What a component leaves behind is merged into an accumulator that is empty, as the reference does. That
+        // is not the same: the tables are sorted by now, and an entry for one kind hides a later one for all.
+        let tables = std::mem::take(&mut own.config).tables();
         *into = own;
+        self.merge_config(into, &tables, context)?;
         outcome
     }
 

@@ -293,6 +293,7 @@ impl SharedConfig {
             Some(tables) if !is_default && !Arc::ptr_eq(tables, other) => {
                 other.cost_of_adding_to(tables) + tables.size()
             }
+            None if !is_default => other.cost_of_adding_to(other),
             _ => 1,
         }
     }
