@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     while arguments.trees.is_none_or(|trees| done < trees) {
         let round = arguments.trees.map_or(ROUND, |trees| ROUND.min(trees - done));
         let mut test = cargo();
-        test.args(["test", "--quiet", "--package", "kustomize", "--test", "differential"])
+        test.args(["test", "--quiet", "--package", "kustomize", "--test", "differential_wide"])
             .args(["--", "--nocapture"])
             .env("KUSTOMIZE_BIN", &kustomize)
             .env("DIFFERENTIAL_SEED", seed.to_string())

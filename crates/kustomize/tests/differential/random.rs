@@ -1,39 +1,30 @@
-//! Choices that a tree is made of, drawn and shrunk by proptest.
-//!
-//! A tree is a function of a list of numbers: each decision takes the next one. Where the list has ended,
-//! and where proptest has shrunk a number to zero, the decision is the simplest one. So shorter lists and
-//! smaller numbers are simpler trees, and proptest finds the simplest that still shows a difference.
+//! A small generator of random numbers, the same on every machine.
 
-use kustomize::MemoryTree;
-use proptest::prelude::*;
-
-use crate::trees;
-
-/// Numbers of the largest trees.
-const MOST: usize = 700;
-
-/// Whole trees; the root kustomization is in `top`.
-pub(crate) fn tree() -> impl Strategy<Value = MemoryTree> {
-    prop::collection::vec(any::<u32>(), 40..MOST)
-        .prop_map(|choices| trees::tree(&mut Random { choices: choices.into_iter() }))
-}
-
-pub(crate) struct Random {
-    choices: std::vec::IntoIter<u32>,
-}
+pub(crate) struct Random(u64);
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x1234_5678)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
     /// A number below `limit`.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.choices.next().unwrap_or_default() as usize % limit
+        usize::try_from(self.next() % limit as u64).unwrap()
     }
 
     /// True once in `times`.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) + 1 == times
+        self.below(times) == 0
     }
 
-    /// One of the choices; the simplest is the first.
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
         choices[self.below(choices.len())]
     }

@@ -2,7 +2,7 @@
 
 use kustomize::MemoryTree;
 
-use crate::objects::{KINDS, NAMES, container, name, object, plain, scalar};
+use crate::objects::{KINDS, NAMES, container, name, object, scalar};
 use crate::random::Random;
 
 /// What a tree has, to write patches and replacements that hit something.
@@ -35,22 +35,16 @@ pub(crate) fn tree(random: &mut Random) -> MemoryTree {
         text += &format!("- {path}\n");
     }
     if random.once_in(5) {
-        let mut fields = fields(random, &mut tree, "part", &known);
-        if fields.is_empty() {
-            fields.push_str("nameSuffix: -part\n");
-        }
-        let component =
-            format!("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n{fields}");
+        let component = format!(
+            "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n{}",
+            fields(random, &mut tree, "part", &known)
+        );
         tree.insert("part/kustomization.yaml", component);
         text += "components:\n- ../part\n";
     }
     text += &fields(random, &mut tree, "top", &known);
     if random.once_in(8) {
-        text += random.pick(&[
-            "sortOptions:\n  order: fifo\n",
-            "sortOptions:\n  order: legacy\n",
-            "sortOptions:\n  order: legacy\n  legacySortOptions:\n    orderFirst: [Service, ConfigMap]\n    orderLast: [Namespace]\n",
-        ]);
+        text += random.pick(&["sortOptions:\n  order: fifo\n", "sortOptions:\n  order: legacy\n"]);
     }
     if random.once_in(8) {
         text += random.pick(&[
@@ -141,7 +135,9 @@ fn fields(random: &mut Random, tree: &mut MemoryTree, folder: &str, known: &Know
         replacement(random, known, &mut text);
     }
     plugins(random, tree, folder, &mut text);
-    if random.once_in(8) && known.objects.iter().any(|((_, kind), _)| *kind == "Service") {
+    if random.once_in(8)
+        && (random.once_in(8) || known.objects.iter().any(|((_, kind), _)| *kind == "Service"))
+    {
         text += &format!(
             "vars:\n- name: {}\n  objref:\n    apiVersion: v1\n    kind: Service\n    name: {}\n",
             random.pick(&["SOME", "OTHER"]),
@@ -187,16 +183,6 @@ fn plugins(random: &mut Random, tree: &mut MemoryTree, folder: &str, text: &mut 
         ]);
         tree.insert(format!("{folder}/generator.yaml"), object);
         *text += "generators: [generator.yaml]\n";
-    }
-    if random.once_in(14) {
-        let crd = r#"{"com.example.v1.Example": {"Schema": {"properties": {
-            "apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"},
-            "spec": {"$ref": "com.example.v1.ExampleSpec"}}}},
-            "com.example.v1.ExampleSpec": {"Schema": {"properties": {
-            "config": {"x-kubernetes-object-ref-api-version": "v1", "x-kubernetes-object-ref-kind": "ConfigMap", "type": "object"},
-            "labels": {"x-kubernetes-label-selector": "", "type": "object"}}}}}"#;
-        tree.insert(format!("{folder}/crd.json"), crd);
-        *text += "crds: [crd.json]\n";
     }
     if random.once_in(12) {
         let schema = r##"{"definitions": {
@@ -320,12 +306,12 @@ fn patches(random: &mut Random, known: &Known, text: &mut String) {
             continue;
         }
         *text += &format!("- patch: |\n{body}");
-        if is_json || !random.once_in(3) {
+        if is_json || random.once_in(2) {
             *text += &match random.below(4) {
                 0 => format!("  target:\n    kind: {kind}\n    name: {name}\n"),
                 1 => format!("  target:\n    kind: {kind}\n"),
-                2 => format!("  target:\n    kind: {kind}\n    name: {}.*\n", &name[..1]),
-                _ => format!("  target:\n    kind: {kind}\n    labelSelector: app=web\n"),
+                2 => format!("  target:\n    name: {}.*\n", &name[..1]),
+                _ => "  target:\n    labelSelector: app=web\n".to_owned(),
             };
         }
         if !is_json && random.once_in(8) {
@@ -334,50 +320,42 @@ fn patches(random: &mut Random, known: &Known, text: &mut String) {
     }
 }
 
-/// Operations on fields that the objects of a kind have. Now and then on one that is not there.
 fn json_patch(random: &mut Random, kind: &str) -> String {
     let mut patch = String::new();
     for _ in 0..=random.below(2) {
-        let (operation, path) = match (random.below(4), kind) {
-            (0, _) | (1, "Role" | "Namespace" | "ServiceAccount") => {
-                ("add", "/metadata/annotations/added")
+        let path = match (random.below(3), kind) {
+            (0, _) => random.pick(&[
+                "/metadata/annotations/added",
+                "/metadata/annotations/added",
+                "/metadata/labels/app",
+                "/metadata/name",
+                "/metadata/labels",
+            ]),
+            (_, "Deployment" | "StatefulSet") => random.pick(&[
+                "/spec/replicas",
+                "/spec/new",
+                "/spec/template/spec/containers/0/image",
+            ]),
+            (_, "ConfigMap" | "Secret") => "/data/a",
+            (_, "Example") => random.pick(&[
+                "/spec/one",
+                "/spec/new",
+                "/spec/list/-",
+                "/spec/list/0",
+                "/spec/list/-1",
+                "/spec/list/1/name",
+            ]),
+            (_, "Service") => {
+                random.pick(&["/spec/ports/0/port", "/spec/selector/app", "/spec/type"])
             }
-            (1, _) => ("replace", "/metadata/name"),
-            (_, "Deployment" | "StatefulSet") => (
-                "add",
-                random.pick(&[
-                    "/spec/replicas",
-                    "/spec/new",
-                    "/spec/template/spec/containers/0/image",
-                ]),
-            ),
-            (_, "ConfigMap") => (random.pick(&["add", "replace", "test"]), "/data/b"),
-            (2, "Example") => (random.pick(&["add", "replace"]), "/spec/one"),
-            (_, "Example") => (
-                "add",
-                random.pick(&[
-                    "/spec/new",
-                    "/spec/list/-",
-                    "/spec/list/0",
-                    "/spec/list/-1",
-                    "/spec/list/0/name",
-                ]),
-            ),
-            (_, "Service") => (
-                random.pick(&["add", "replace"]),
-                random.pick(&["/spec/ports/0/port", "/spec/selector/app", "/spec/type"]),
-            ),
-            _ => ("add", "/metadata/annotations/other"),
+            _ => "/metadata/annotations/other",
         };
-        let (operation, value) = match operation {
-            "test" if !random.once_in(12) => ("test", "\"one\\ntwo\\n\""),
-            _ if path == "/metadata/name" => (operation, "renamed"),
-            _ if random.once_in(60) => ("remove", ""),
-            _ => (operation, plain(random)),
-        };
+        let operation =
+            random.pick(&["add", "add", "add", "replace", "replace", "replace", "remove"]);
+        let operation = if random.once_in(25) { "test" } else { operation };
         patch += &format!("- op: {operation}\n  path: {path}\n");
         if operation != "remove" {
-            patch += &format!("  value: {value}\n");
+            patch += &format!("  value: {}\n", scalar(random));
         }
     }
     patch
@@ -385,7 +363,7 @@ fn json_patch(random: &mut Random, kind: &str) -> String {
 
 fn merge_patch(random: &mut Random, api_version: &str, kind: &str, name: &str) -> String {
     let mut patch = format!("apiVersion: {api_version}\nkind: {kind}\nmetadata:\n  name: {name}\n");
-    if random.once_in(40) {
+    if random.once_in(12) {
         return patch + "$patch: delete\n";
     }
     if random.once_in(3) {
@@ -433,11 +411,10 @@ fn merge_patch(random: &mut Random, api_version: &str, kind: &str, name: &str) -
             ),
             "Example" => {
                 let mut spec = "spec:\n".to_owned();
-                if random.once_in(2) {
-                    spec += &format!("  one: {}\n", plain(random));
-                }
-                if random.once_in(2) {
-                    spec += &format!("  four: {}\n", scalar(random));
+                for key in ["one", "two", "four"] {
+                    if random.once_in(2) {
+                        spec += &format!("  {key}: {}\n", scalar(random));
+                    }
                 }
                 spec + "  list:\n  - name: b\n    value: 3\n"
             }
@@ -445,38 +422,51 @@ fn merge_patch(random: &mut Random, api_version: &str, kind: &str, name: &str) -
         }
 }
 
-/// From a field that an object has to one that others have, or that is created.
 fn replacement(random: &mut Random, known: &Known, text: &mut String) {
     let ((_, kind), name) = match known.objects.len() {
         0 => return,
         count => known.objects[random.below(count)].clone(),
     };
     let ((_, target), _) = known.objects[random.below(known.objects.len())].clone();
-    let from = match kind {
-        "Example" => random.pick(&["metadata.name", "spec.one", "kind"]),
-        "ConfigMap" => random.pick(&["metadata.name", "data.b", "apiVersion"]),
-        "Service" => random.pick(&["metadata.name", "spec.ports.0.port", "spec.selector.app"]),
-        _ => random.pick(&["metadata.name", "kind", "apiVersion"]),
-    };
-    let to = match target {
-        "Example" => random.pick(&["spec.one", "spec.list.*.value", "spec.list.[name=a].value"]),
-        "Deployment" | "StatefulSet" => random
-            .pick(&["spec.template.spec.containers.[name=main].image", "spec.minReadySeconds"]),
-        "ConfigMap" => random.pick(&["data.b", "data.new"]),
-        _ => "metadata.annotations.from",
-    };
-    let new = matches!(to, "metadata.annotations.from" | "data.new" | "spec.minReadySeconds");
     *text += &format!(
-        "replacements:\n- source:\n    kind: {kind}\n    name: {name}\n    fieldPath: {from}\n"
+        "replacements:\n- source:\n    kind: {kind}\n    name: {name}\n    fieldPath: {}\n",
+        random.pick(&[
+            "metadata.name",
+            "metadata.name",
+            "metadata.name",
+            "kind",
+            "kind",
+            "apiVersion",
+            "apiVersion",
+            "metadata.labels.app",
+            "spec.one",
+            "data.a"
+        ])
     );
-    *text +=
-        &format!("  targets:\n  - select:\n      kind: {target}\n    fieldPaths:\n    - {to}\n");
-    if new && !random.once_in(30) {
-        *text += "    options:\n      create: true\n";
-    } else if !to.contains("list") && random.once_in(3) {
+    *text += &format!(
+        "  targets:\n  - select:\n      kind: {target}\n    fieldPaths:\n    - {}\n",
+        random.pick(&[
+            "metadata.annotations.from",
+            "spec.two",
+            "spec.template.spec.containers.[name=main].image",
+            "spec.list.*.value",
+            "data.b",
+            "spec.list.[name=a].value"
+        ])
+    );
+    if !random.once_in(5) {
         *text += &format!(
             "    options:\n      {}\n",
-            random.pick(&["delimiter: \"-\"\n      index: 0", "delimiter: \":\"\n      index: 1"])
+            random.pick(&[
+                "create: true",
+                "create: true",
+                "create: true",
+                "create: true",
+                "create: true",
+                "create: true",
+                "delimiter: \"-\"\n      index: 0",
+                "delimiter: \":\"\n      index: 1"
+            ])
         );
     }
 }
